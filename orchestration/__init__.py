@@ -1,0 +1,1 @@
+"""CX Warehouse: extracts in, audited customer-experience marts out. Start reading at `definitions.py`."""
