@@ -1,0 +1,205 @@
+"""One build of the warehouse: register delivered rows, three dbt phases, identity and Markov weights in between.
+
+Lives here: the order of the steps and what each hands to the next, for any engine. Dagster's assets call the steps
+one by one; `build_warehouse` calls them all (rebuild, tests, the second engine). Does not live here: Dagster,
+publishing (`snapshots.py`), the SQL (dbt models).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from orchestration import project
+from orchestration.contracts import Contract
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.ledger import Ledger
+    from orchestration.project import NodeResult
+    from orchestration.warehouse import Warehouse
+
+# What a phase may build is decided by lineage, never by a list of models: phase 2 needs the customers that
+# identity.py found, phase 3 the channel weights that attribution.py solved for.
+PHASES: dict[str, tuple[str, ...]] = {
+    "conformed": ("--exclude", "source:identity_output+", "source:attribution_output+"),
+    "core": ("--select", "source:identity_output+", "--exclude", "source:attribution_output+"),
+    "marts": ("--select", "source:attribution_output+"),
+}
+
+
+def phase_arguments(phase: str, sources: Iterable[str]) -> list[str]:
+    """dbt arguments of one phase. Folders of sources that this site does not have are left out."""
+    arguments = list(PHASES[phase])
+    absent = [f"path:models/staging/{source}" for source in project.unconfigured_sources(sources)]
+    if absent:
+        arguments += absent if "--exclude" in arguments else ["--exclude", *absent]
+    return ["build", *arguments, "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+
+
+def run_phase(
+    settings: Settings,
+    sources: Iterable[str],
+    phase: str,
+    snapshot_id: str,
+    on_node: Callable[[str, str, float], None] | None = None,
+) -> list[NodeResult]:
+    """Build and test the models of one phase. Failed tests come back as results with status `fail`."""
+    sources = tuple(sources)
+    return project.invoke(settings, sources, phase_arguments(phase, sources), snapshot_id=snapshot_id, on_node=on_node)
+
+
+def register_table(contract: Contract, settings: Settings, ledger: Ledger, warehouse: Warehouse) -> int:
+    """Rows in force of one delivered table into the build database; returns the number of conflicts (law 6)."""
+    from orchestration.landing import files_in_force
+
+    return warehouse.register(contract, files_in_force(contract, settings, ledger))
+
+
+def register_pipeline_inputs(
+    manifest: Mapping[str, Any],
+    contracts: Mapping[str, Contract],
+    sources: Iterable[str],
+    settings: Settings,
+    ledger: Ledger,
+    warehouse: Warehouse,
+) -> dict[str, date | None]:
+    """`meta_input`: how far each delivered table has been observed, and the `as_of` of every mart. Returns the latter."""
+    import pyarrow as pa
+
+    from orchestration.landing import observed_through
+
+    chosen = set(sources)
+    observed = observed_through([c for c in contracts.values() if c.source in chosen], settings, ledger)
+    schema = pa.schema(
+        [
+            ("source", pa.string()),
+            ("table_name", pa.string()),
+            ("observed_through_date", pa.date32()),
+            ("first_extract_date", pa.date32()),
+            ("missing_dates", pa.string()),
+            ("refused_dates", pa.string()),
+        ]
+    )
+    rows = [
+        {
+            "source": table.source,
+            "table_name": table.table,
+            "observed_through_date": table.observed_through,
+            "first_extract_date": table.first_extract_date,
+            "missing_dates": ",".join(map(str, table.missing_dates)),
+            "refused_dates": ",".join(map(str, table.refused_dates)),
+        }
+        for table in observed
+    ]
+    warehouse.write("meta_input", "observed_through", pa.Table.from_pylist(rows, schema=schema))
+    by_table = {f"{table.source}.{table.table}": table.observed_through for table in observed}
+    as_of = mart_as_of(manifest, chosen, by_table)
+    pairs = [{"mart": mart, "as_of_date": day} for mart, day in sorted(as_of.items())]
+    as_of_schema = pa.schema([("mart", pa.string()), ("as_of_date", pa.date32())])
+    warehouse.write("meta_input", "mart_as_of", pa.Table.from_pylist(pairs, schema=as_of_schema))
+    return as_of
+
+
+def mart_as_of(
+    manifest: Mapping[str, Any], sources: Iterable[str], observed: Mapping[str, date | None]
+) -> dict[str, date | None]:
+    """`as_of` per model that declares `config.meta.reads`: the smallest observed-through of the delivered tables read.
+
+    Args:
+        observed: `<source>.<table>` to its observed-through date; only delivered tables are in it.
+
+    A read entity stands for every configured source's staging model of that name and the tables behind it. Without
+    any delivered table the result is None.
+    """
+    tables_of: dict[str, set[str]] = {}
+    chosen = set(sources)
+    for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] == "model" and node["name"].startswith("stg_"):
+            for parent in manifest["parent_map"][unique_id]:
+                if parent.startswith("source.") and manifest["sources"][parent]["source_name"] in chosen:
+                    source = manifest["sources"][parent]
+                    entity = node["name"].split("__", 1)[1]
+                    tables_of.setdefault(entity, set()).add(f"{source['source_name']}.{source['name']}")
+    as_of: dict[str, date | None] = {}
+    for node in manifest["nodes"].values():
+        reads = node.get("config", {}).get("meta", {}).get("reads") if node["resource_type"] == "model" else None
+        if reads:
+            days = [observed[t] for entity in reads for t in tables_of.get(entity, ()) if observed.get(t)]
+            as_of[node["name"]] = min(days) if days else None
+    return as_of
+
+
+def resolve_identity(settings: Settings, warehouse: Warehouse, snapshot_id: str) -> dict[str, int]:
+    """People of the conformed records and events into `identity_output`; returns row counts by table."""
+    from orchestration import identity
+
+    frames = {
+        name: warehouse.arrow(f"select * from conformed.{name}")
+        for name in ("int_contacts__unioned", "int_leads__unioned", "int_customers__unioned", "int_identity__event_references")
+    }
+    tables = identity.resolve(
+        contacts=frames["int_contacts__unioned"],
+        leads=frames["int_leads__unioned"],
+        customers=frames["int_customers__unioned"],
+        event_references=frames["int_identity__event_references"],
+        settings=settings,
+        snapshot_id=snapshot_id,
+    ).tables()
+    for name, rows in tables.items():
+        warehouse.write("identity_output", name, rows)
+    return {name: rows.num_rows for name, rows in tables.items()}
+
+
+def weigh_channels(warehouse: Warehouse) -> int:
+    """Markov removal effects of the conformed transitions into `attribution_output`; returns the channel count."""
+    from orchestration import attribution
+
+    rows = attribution.markov_weights(warehouse.arrow("select * from conformed.int_attribution__transitions"))
+    warehouse.write("attribution_output", "markov_weights", rows)
+    return rows.num_rows
+
+
+def build_warehouse(
+    manifest: Mapping[str, Any],
+    contracts: Mapping[str, Contract],
+    sources: Sequence[str],
+    settings: Settings,
+    ledger: Ledger,
+    warehouse: Warehouse,
+    snapshot_id: str,
+    on_node: Callable[[str, str, float], None] | None = None,
+) -> list[NodeResult]:
+    """All steps of a build in order; returns every dbt result. A step that fails leaves the published snapshot alone."""
+    for contract in contracts.values():
+        if contract.source in sources:
+            register_table(contract, settings, ledger, warehouse)
+    register_pipeline_inputs(manifest, contracts, sources, settings, ledger, warehouse)
+    results = run_phase(settings, sources, "conformed", snapshot_id, on_node)
+    resolve_identity(settings, warehouse, snapshot_id)
+    results += run_phase(settings, sources, "core", snapshot_id, on_node)
+    weigh_channels(warehouse)
+    return results + run_phase(settings, sources, "marts", snapshot_id, on_node)
+
+
+def code_version() -> str:
+    """Version of everything that decides a number: package sources, models, suites; 12 hex characters."""
+    digest = hashlib.sha256()
+    root = project.PROJECT.parent
+    for folder in ("orchestration", "dbt_project", "expectations"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".py", ".sql", ".yml", ".csv", ".md"):
+                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
+    """What a snapshot is made of: accepted deliveries, code, settings that change numbers; 12 hex characters."""
+    ignored = ("WAREHOUSE_LANDING", "WAREHOUSE_MEMORY_LIMIT", "WAREHOUSE_THREADS", "WAREHOUSE_SCHEDULE_CRON")
+    values = {name: value for name, value in settings.environment().items() if name not in ignored}
+    parts = [ledger.input_fingerprint(), code_version(), sorted(values.items()), sorted(sources)]
+    parts.append(json.dumps(settings.source_overrides, sort_keys=True, default=str))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]

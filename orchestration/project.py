@@ -1,0 +1,173 @@
+"""The dbt project, run in process: one warm dbt for every phase of a cycle.
+
+Lives here: where the project is, when its manifest is stale, invoking dbt and reading its results.
+Does not live here: which phases a build has (`build.py`), how results show in Dagster (`transformation.py`).
+Importing dbt costs 2.4 s, so it happens inside functions; the manifest is plain JSON and costs 0.1 s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestration.errors import CxwError
+from orchestration.settings import Settings
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt said of one node. `status`: success, pass, warn, fail, error or skipped; `seconds` wall time."""
+
+    unique_id: str
+    status: str
+    seconds: float
+    message: str
+    failures: int | None
+    rows: int | None
+
+
+def staging_models(sources: Iterable[str]) -> tuple[str, ...]:
+    """Names of the staging models of these sources, from the folder listing: a new vendor needs no edit here."""
+    folder = PROJECT / "models" / "staging"
+    return tuple(sorted(path.stem for source in sources for path in (folder / source).glob("stg_*.sql")))
+
+
+def unconfigured_sources(sources: Iterable[str]) -> tuple[str, ...]:
+    """Source folders of the project that this site does not have: excluded from every dbt selection."""
+    chosen = set(sources)
+    folder = PROJECT / "models" / "staging"
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in chosen))
+
+
+def environment(settings: Settings, sources: Iterable[str], snapshot_id: str = "") -> dict[str, str]:
+    """Variables that the macros and the profile read. `WAREHOUSE_PATH` is the build file."""
+    return {
+        **settings.environment(),
+        "WAREHOUSE_PATH": str(settings.warehouse_path),
+        "WAREHOUSE_STAGING_MODELS": " ".join(staging_models(sources)),
+        "WAREHOUSE_SNAPSHOT_ID": snapshot_id,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def fingerprint(sources: Iterable[str]) -> str:
+    """Changes when a project file or the set of configured staging models changes (names, sizes and times)."""
+    digest = hashlib.sha256(" ".join(staging_models(sources)).encode())
+    for path in sorted(PROJECT.rglob("*")):
+        if path.suffix in (".sql", ".yml", ".md", ".csv"):
+            stat = path.stat()
+            digest.update(f"{path.relative_to(PROJECT)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def prepare_manifest(settings: Settings, sources: Iterable[str]) -> dict[str, Any]:
+    """The manifest as JSON, parsed again only when the project changed since the last time.
+
+    Raises:
+        CxwError: E-DBT-001 when the project does not parse.
+    """
+    path, mark = settings.dbt_target / "manifest.json", settings.dbt_target / "manifest.fingerprint"
+    wanted = fingerprint(sources)
+    if not (path.exists() and mark.exists() and mark.read_text() == wanted):
+        invoke(settings, sources, ["parse"])
+        mark.write_text(wanted)
+    return json.loads(path.read_bytes())
+
+
+@cache
+def _parsed(target: str, staging: str, project_fingerprint: str) -> Any:
+    """dbt's own manifest object, parsed once per process and project state."""
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner().invoke(["parse", *_places(Path(target))])
+    _raise_unless_parsed(outcome)
+    return outcome.result
+
+
+def invoke(
+    settings: Settings,
+    sources: Iterable[str],
+    arguments: Sequence[str],
+    *,
+    snapshot_id: str = "",
+    on_node: Callable[[str, str, float], None] | None = None,
+) -> list[NodeResult]:
+    """Run one dbt command in this process and return its node results; failed tests are results, not errors.
+
+    Args:
+        arguments: command and selection, e.g. `["build", "--select", "staging"]`.
+        on_node: called with (unique_id, status, seconds) as each node ends.
+
+    Raises:
+        CxwError: E-DBT-001 when the project does not parse, E-DBT-002 when dbt itself fails.
+    """
+    sources = tuple(sources)
+    os.environ.update(environment(settings, sources, snapshot_id))
+    settings.dbt_target.mkdir(parents=True, exist_ok=True)
+    settings.build.mkdir(parents=True, exist_ok=True)
+    from dbt.cli.main import dbtRunner
+
+    target = str(settings.dbt_target)
+    manifest = _parsed(target, os.environ["WAREHOUSE_STAGING_MODELS"], fingerprint(sources))
+    if list(arguments) == ["parse"]:
+        return []
+    callbacks = [_node_listener(on_node)] if on_node else []
+    runner = dbtRunner(manifest=manifest, callbacks=callbacks)
+    outcome = runner.invoke([*arguments, *_places(settings.dbt_target)])
+    if outcome.exception is not None:
+        raise CxwError("E-DBT-002", _without_values(str(outcome.exception)), where=" ".join(arguments)) from None
+    return [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
+
+
+def _places(target: Path) -> list[str]:
+    return [
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)),
+        *("--log-path", str(target / "logs"), "--log-level", "none", "--quiet", "--no-use-colors"),
+        "--no-send-anonymous-usage-stats",
+    ]
+
+
+def _raise_unless_parsed(outcome: Any) -> None:
+    if not outcome.success:
+        raise CxwError("E-DBT-001", _without_values(str(outcome.exception)), where=str(PROJECT.name))
+
+
+def _node_listener(on_node: Callable[[str, str, float], None]) -> Callable[[Any], None]:
+    def listen(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            node = event.data.node_info
+            on_node(node.unique_id, node.node_status, event.data.run_result.execution_time)
+
+    return listen
+
+
+def _node_result(result: Any) -> NodeResult:
+    rows = (result.adapter_response or {}).get("rows_affected")
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        status=str(result.status),
+        seconds=result.execution_time,
+        message=_without_values(result.message or ""),
+        failures=result.failures,
+        rows=rows if isinstance(rows, int) else None,
+    )
+
+
+def _without_values(message: str) -> str:
+    """An engine's message without the quoted values it likes to repeat: they can be a person's data."""
+    return re.sub(r"\"[^\"\n]{0,200}@[^\"\n]{0,200}\"|'[^'\n]*'", "'…'", message)
+
+
+def column_descriptions(manifest: Mapping[str, Any], unique_id: str) -> dict[str, str]:
+    """Column name to rendered description (doc blocks included) of one model."""
+    return {name: column.get("description", "") for name, column in manifest["nodes"][unique_id]["columns"].items()}
