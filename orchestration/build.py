@@ -67,7 +67,7 @@ def register_pipeline_inputs(
     ledger: Ledger,
     warehouse: Warehouse,
 ) -> dict[str, date | None]:
-    """`meta_input`: how far each delivered table has been observed, and the `as_of` of every mart. Returns the latter."""
+    """`meta_input`: how far each delivered table is observed, and every mart's `as_of`. Returns the latter."""
     import pyarrow as pa
 
     from orchestration.landing import observed_through
@@ -138,8 +138,13 @@ def resolve_identity(settings: Settings, warehouse: Warehouse, snapshot_id: str)
     from orchestration import identity
 
     frames = {
-        name: warehouse.arrow(f"select * from conformed.{name}")
-        for name in ("int_contacts__unioned", "int_leads__unioned", "int_customers__unioned", "int_identity__event_references")
+        name: warehouse.table("conformed", name)
+        for name in (
+            "int_contacts__unioned",
+            "int_leads__unioned",
+            "int_customers__unioned",
+            "int_identity__event_references",
+        )
     }
     tables = identity.resolve(
         contacts=frames["int_contacts__unioned"],
@@ -158,7 +163,7 @@ def weigh_channels(warehouse: Warehouse) -> int:
     """Markov removal effects of the conformed transitions into `attribution_output`; returns the channel count."""
     from orchestration import attribution
 
-    rows = attribution.markov_weights(warehouse.arrow("select * from conformed.int_attribution__transitions"))
+    rows = attribution.markov_weights(warehouse.table("conformed", "int_attribution__transitions"))
     warehouse.write("attribution_output", "markov_weights", rows)
     return rows.num_rows
 
@@ -173,7 +178,7 @@ def build_warehouse(
     snapshot_id: str,
     on_node: Callable[[str, str, float], None] | None = None,
 ) -> list[NodeResult]:
-    """All steps of a build in order; returns every dbt result. A step that fails leaves the published snapshot alone."""
+    """All steps of a build in order; returns every dbt result. A failed step leaves the published snapshot alone."""
     for contract in contracts.values():
         if contract.source in sources:
             register_table(contract, settings, ledger, warehouse)

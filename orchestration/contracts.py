@@ -142,7 +142,9 @@ def configured_sources(contracts: Mapping[str, Contract], settings: Settings) ->
     if settings.sources:
         for name in settings.sources:
             if name not in known:
-                raise CxwError("E-CFG-003", f"source {name} has no contract; nearest: {_nearest(name, known)}", where="sources")
+                raise CxwError(
+                    "E-CFG-003", f"source {name} has no contract; nearest: {_nearest(name, known)}", where="sources"
+                )
         return tuple(sorted(settings.sources))
     if not settings.landing.is_dir():
         return ()
@@ -158,7 +160,9 @@ def _contract(node: Mapping[str, Any], meta: Mapping[str, Any], override: Mappin
     extract = _extract_settings({**meta["extract"], **override}, f"{path} {name} config.meta.extract")
     for used in (*primary_key, *filter(None, [extract.version_column]), *extract.aliases.values()):
         if used not in names:
-            raise CxwError("E-CFG-004", f"{used} is not a column; nearest: {_nearest(used, names)}", where=f"{path} {name}")
+            raise CxwError(
+                "E-CFG-004", f"{used} is not a column; nearest: {_nearest(used, names)}", where=f"{path} {name}"
+            )
     if not primary_key:
         raise CxwError("E-CFG-004", "config.meta.primary_key is empty", where=f"{path} {name}")
     return Contract(
@@ -180,7 +184,9 @@ def _column(entry: Mapping[str, Any], where: str) -> Column:
     _refuse_unknown(meta, _COLUMN_META, f"{where} config.meta")
     data_type = (entry.get("data_type") or "").lower()
     if data_type not in DATA_TYPES:
-        raise CxwError("E-CFG-004", f"data_type {data_type or '(none)'} is not one of {', '.join(DATA_TYPES)}", where=where)
+        raise CxwError(
+            "E-CFG-004", f"data_type {data_type or '(none)'} is not one of {', '.join(DATA_TYPES)}", where=where
+        )
     return Column(
         name=entry["name"],
         data_type=data_type,

@@ -21,13 +21,28 @@ class CatalogueEntry:
 
 CATALOGUE: dict[str, CatalogueEntry] = {
     "E-CFG-001": CatalogueEntry(
-        "a name in cxw.toml or a CXW_ variable that nobody knows", "use the nearest valid name that the message gives", 2
+        "a name in cxw.toml or a CXW_ variable that nobody knows",
+        "use the nearest valid name that the message gives",
+        2,
     ),
     "E-CFG-002": CatalogueEntry(
         "a setting with a value that it cannot take", "correct the value in the file and line named", 2
     ),
-    "E-CFG-003": CatalogueEntry("a source that has no contract", "check `sources` and the folder names below landing", 2),
+    "E-CFG-003": CatalogueEntry(
+        "a source that has no contract", "check `sources` and the folder names below landing", 2
+    ),
     "E-CFG-004": CatalogueEntry("a contract with an unknown or impossible entry", "correct the YAML key named", 2),
+    "E-DBT-001": CatalogueEntry("the dbt project does not parse", "correct the file that the message names", 2),
+    "E-DBT-002": CatalogueEntry(
+        "dbt stopped before its models ran", "read dbt/logs in the home folder, then `cxw run`", 3
+    ),
+    "E-PUB-001": CatalogueEntry(
+        "a published table would hold a direct identifier", "drop the column from the model", 1
+    ),
+    "E-PUB-002": CatalogueEntry("no snapshot of that id", "`cxw snapshots list` shows those that exist", 2),
+    "E-PUB-003": CatalogueEntry(
+        "a snapshot's files do not match its manifest", "roll back to another one or `cxw rebuild`", 3
+    ),
 }
 
 

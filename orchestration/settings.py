@@ -10,17 +10,16 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.errors import CxwError
+from orchestration.setting_values import parse_value, to_text, to_toml
 
 CONFIG_NAME = "cxw.toml"
 ATTRIBUTION_MODELS = (
@@ -33,7 +32,6 @@ ATTRIBUTION_MODELS = (
     "markov",
 )
 ABANDON_POLICIES = ("ignore_in_threshold", "negative", "positive", "ignore_short", "answered_only")
-SERVICE_CHANNELS = ("voice", "chat", "email", "messaging", "social", "self_service")
 
 
 def _setting(default: Any, doc: str, **rules: Any) -> Any:
@@ -57,7 +55,9 @@ class Settings:
     reporting_currency: str = _setting("EUR", "ISO 4217 code of every *_amount column", check="currency")
     sources: tuple[str, ...] = _setting((), "sources to read; empty = every source folder that exists under landing")
     # intake
-    settle_seconds: int = _setting(5, "a file is complete when unchanged for this long (or beside a .done file)", minimum=0)
+    settle_seconds: int = _setting(
+        5, "a file is complete when unchanged for this long (or beside a .done file)", minimum=0
+    )
     earliest_date: date = _setting(date(2000, 1, 1), "timestamps before this day are rejected")
     max_compressed_bytes: int = _setting(4_000_000_000, "largest delivered file", minimum=1)
     max_expanded_bytes: int = _setting(40_000_000_000, "largest file after decompression", minimum=1)
@@ -71,7 +71,9 @@ class Settings:
     max_records_per_identifier: int = _setting(
         10, "an e-mail or phone on more records of one table, under more than two given names, is shared", minimum=1
     )
-    phone_region: str = _setting("", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link")
+    phone_region: str = _setting(
+        "", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link"
+    )
     # metrics
     counted_order_statuses: tuple[str, ...] = _setting(
         ("paid", "shipped", "completed", "partially_refunded", "refunded"), "statuses of an order that counts"
@@ -83,23 +85,27 @@ class Settings:
         ("click", "visit", "call", "store_visit", "self_reported"), "touchpoint kinds that are touches"
     )
     time_decay_half_life_days: int = _setting(7, "half-life of the time_decay model", minimum=1)
-    acquisition_model: str = _setting("first_touch", "model that labels acquisition channels", choices=ATTRIBUTION_MODELS)
+    acquisition_model: str = _setting(
+        "first_touch", "model that labels acquisition channels", choices=ATTRIBUTION_MODELS
+    )
     service_level_threshold_seconds: Mapping[str, int] = _setting(
         {"default": 20}, "answered within this many seconds meets the service level; per service channel"
     )
     short_abandon_seconds: Mapping[str, int] = _setting(
         {"default": 10}, "abandoned after at most this many seconds is a short abandon; per service channel"
     )
-    abandon_policy: str = _setting(
-        "ignore_in_threshold", "denominator of service_level_rate", choices=ABANDON_POLICIES
+    abandon_policy: str = _setting("ignore_in_threshold", "denominator of service_level_rate", choices=ABANDON_POLICIES)
+    repeat_contact_window_days: int = _setting(
+        7, "a further contact within this many times 24 h is a repeat", minimum=1
     )
-    repeat_contact_window_days: int = _setting(7, "a further contact within this many times 24 h is a repeat", minimum=1)
     minimum_publishable_responses: int = _setting(30, "survey scores on fewer answers stay null", minimum=1)
     # machine
     memory_limit: str = _setting("2GB", "memory of the warehouse engine (keep it below 60 % of the machine)")
     threads: int = _setting(2, "threads of the warehouse engine", minimum=1)
     snapshots_kept: int = _setting(14, "published snapshots kept for rollback", minimum=1)
-    snapshot_grace_seconds: int = _setting(3600, "an expired snapshot lives at least this long for its readers", minimum=0)
+    snapshot_grace_seconds: int = _setting(
+        3600, "an expired snapshot lives at least this long for its readers", minimum=0
+    )
     schedule_cron: str = _setting("0 6 * * *", "when the daily cycle ticks, in the reporting zone")
     freshness_hours: int = _setting(36, "a published snapshot older than this makes `cxw status` red", minimum=1)
     source_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -162,20 +168,16 @@ class Settings:
         """
         variables = {}
         for spec in _setting_fields():
-            variables[f"WAREHOUSE_{spec.name.upper()}"] = _to_text(getattr(self, spec.name))
+            variables[f"WAREHOUSE_{spec.name.upper()}"] = to_text(getattr(self, spec.name))
         return variables
+
+
+def _parse(spec: Any, value: Any, where: str) -> Any:
+    return parse_value(typing.get_type_hints(Settings)[spec.name], spec.metadata, value, where)
 
 
 def _setting_fields() -> list[Any]:
     return [spec for spec in fields(Settings) if spec.name not in ("home", "source_overrides")]
-
-
-def _to_text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, Mapping):
-        return ",".join(f"{key}={number}" for key, number in value.items())
-    return str(value)
 
 
 def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -202,7 +204,7 @@ def load_settings(home: Path | None = None, environ: Mapping[str, str] | None = 
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
-            raise _unknown(name, list(known) + ["source"], str(path))
+            raise _unknown(name, [*known, "source"], str(path))
         values[name] = _parse(known[name], value, f"{path} {name}")
     for variable, text in environ.items():
         name = variable.removeprefix("CXW_").lower()
@@ -225,7 +227,9 @@ def _source_overrides(section: Any, path: Path) -> dict[str, dict[str, Any]]:
     for source, tables in section.items():
         for table, entries in tables.items() if isinstance(tables, dict) else [("", None)]:
             if not isinstance(entries, dict):
-                raise CxwError("E-CFG-002", f"[source.{source}] needs a table name: [source.{source}.<table>]", where=str(path))
+                raise CxwError(
+                    "E-CFG-002", f"[source.{source}] needs a table name: [source.{source}.<table>]", where=str(path)
+                )
             overrides[f"{source}.{table}"] = entries
     return overrides
 
@@ -233,67 +237,6 @@ def _source_overrides(section: Any, path: Path) -> dict[str, dict[str, Any]]:
 def _unknown(name: str, valid: list[str], where: str) -> CxwError:
     near = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
     return CxwError("E-CFG-001", f"unknown setting {name}; the nearest valid name is {near[0]}", where=where)
-
-
-def _parse(spec: Any, value: Any, where: str) -> Any:
-    """One setting, from TOML or text, to its declared type; raises E-CFG-002 naming the place."""
-    kind = typing.get_type_hints(Settings)[spec.name]
-    origin = typing.get_origin(kind)
-    try:
-        if origin is tuple:
-            items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-            if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-                raise ValueError("needs a list of names")
-            parsed: Any = tuple(items)
-        elif origin is not None and origin is not types.UnionType:
-            parsed = _parse_per_channel(value)
-        elif kind is int:
-            if isinstance(value, bool) or isinstance(value, float):
-                raise ValueError("needs a whole number")
-            parsed = int(value)
-        elif kind is Decimal:
-            parsed = Decimal(str(value))
-            if not parsed.is_finite() or parsed < 0:
-                raise ValueError("needs a number that is not negative")
-        elif kind is date:
-            parsed = value if isinstance(value, date) else date.fromisoformat(value)
-        elif kind is Path:
-            parsed = Path(value)
-        else:
-            if not isinstance(value, str):
-                raise ValueError("needs text in quotes")
-            parsed = value
-        _check(spec, parsed)
-    except (ValueError, TypeError, InvalidOperation, ZoneInfoNotFoundError) as error:
-        raise CxwError("E-CFG-002", f"impossible value: {error}", where=where) from error
-    return parsed
-
-
-def _parse_per_channel(value: Any) -> dict[str, int]:
-    pairs = dict(part.split("=", 1) for part in value.split(",")) if isinstance(value, str) else value
-    if isinstance(pairs, int):
-        pairs = {"default": pairs}
-    numbers = {str(key).strip(): int(number) for key, number in pairs.items()}
-    wrong = set(numbers) - {"default", *SERVICE_CHANNELS}
-    if wrong:
-        raise ValueError(f"{sorted(wrong)[0]} is not one of default, {', '.join(SERVICE_CHANNELS)}")
-    if "default" not in numbers or min(numbers.values()) < 0:
-        raise ValueError("needs a default, and no number below 0")
-    return numbers
-
-
-def _check(spec: Any, value: Any) -> None:
-    rules = spec.metadata
-    if "minimum" in rules and value < rules["minimum"]:
-        raise ValueError(f"must be at least {rules['minimum']}")
-    if "maximum" in rules and value > rules["maximum"]:
-        raise ValueError(f"must be at most {rules['maximum']}")
-    if "choices" in rules and value not in rules["choices"]:
-        raise ValueError(f"must be one of {', '.join(rules['choices'])}")
-    if rules.get("check") == "zone":
-        ZoneInfo(value)
-    if rules.get("check") == "currency" and not (len(value) == 3 and value.isascii() and value.isupper()):
-        raise ValueError("must be three capital letters")
 
 
 def default_config(values: Mapping[str, Any] | None = None) -> str:
@@ -307,13 +250,5 @@ def default_config(values: Mapping[str, Any] | None = None) -> str:
         if isinstance(value, Mapping):
             tables += ["", f"[{spec.name}]  # {spec.metadata['doc']}", *(f"{k} = {v}" for k, v in value.items())]
         else:
-            lines += [f"# {spec.metadata['doc']}", f"{spec.name} = {_toml(value)}"]
+            lines += [f"# {spec.metadata['doc']}", f"{spec.name} = {to_toml(value)}"]
     return "\n".join(lines + tables) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
-    if isinstance(value, (int, date)):
-        return str(value)
-    return f'"{value}"'

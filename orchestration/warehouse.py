@@ -37,7 +37,7 @@ class Warehouse(Protocol):
 
     def execute(self, sql: str) -> None: ...
 
-    def arrow(self, sql: str) -> pa.Table: ...
+    def table(self, schema: str, table: str) -> pa.Table: ...
 
     def write(self, schema: str, table: str, rows: pa.Table) -> None: ...
 
@@ -102,9 +102,10 @@ class DuckDBWarehouse:
         with self.connect() as connection:
             connection.execute(sql)
 
-    def arrow(self, sql: str) -> pa.Table:
+    def table(self, schema: str, table: str) -> pa.Table:
+        """All rows of `schema.table`: for the small tables that Python computes on, never a whole fact."""
         with self.connect() as connection:
-            return connection.execute(sql).to_arrow_table()
+            return connection.execute(f"select * from {quote(schema)}.{quote(table)}").to_arrow_table()
 
     def write(self, schema: str, table: str, rows: pa.Table) -> None:
         """Replace `schema.table` with the rows of an Arrow table."""

@@ -1,0 +1,191 @@
+"""The files of one snapshot: cxw.duckdb and the same tables as Parquet, with comments, hashes and `meta`.
+
+Lives here: copying marts, core and meta out of the build file, and the content hash that says two tables are equal.
+Does not live here: the pointer that readers follow (`snapshots.py`), what the tables mean (dbt).
+SQL is composed here from our own identifiers only, quoted by `warehouse.quote`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import CxwError
+from orchestration.settings import Settings
+from orchestration.warehouse import quote
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+DATABASE = "cxw.duckdb"
+PUBLISHED_SCHEMAS = ("marts", "core")
+# Name stems of columns that hold a person's address, number or words; the publish refuses to write one.
+DIRECT_IDENTIFIERS = ("email", "customer_email", "phone", "customer_phone", "first_name", "last_name", "comment")
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of a cycle. `place` is door, rooms or window; observed and expected never hold a person's data."""
+
+    check_name: str
+    subject: str
+    place: str
+    severity: str
+    has_passed: bool
+    observed: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """`content_hash`: sha256 over the sorted rows without `snapshot_id`; equal hashes mean equal tables."""
+
+    schema: str
+    name: str
+    rows: int
+    content_hash: str
+    parquet_sha256: str
+
+
+def write_snapshot(
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    aside: Path,
+    snapshot: Mapping[str, Any],
+    checks: Sequence[CheckResult],
+    meta_tables: Mapping[str, pa.Table],
+) -> list[PublishedTable]:
+    """Write every published table of the build into `aside` as cxw.duckdb and as `parquet/<schema>/<table>.parquet`.
+
+    Args:
+        snapshot: the row of `meta.snapshot`: snapshot_id, published_at, code_version, previous_snapshot_id.
+
+    Raises:
+        CxwError: E-PUB-001 when a published column would hold a direct identifier.
+    """
+    import duckdb
+
+    connection = duckdb.connect()
+    try:
+        connection.execute("set TimeZone = 'UTC'; set autoinstall_known_extensions = false")
+        connection.execute("set memory_limit = ?", [settings.memory_limit])
+        connection.execute("set threads = ?", [settings.threads])
+        connection.execute(f"attach '{_text(settings.warehouse_path)}' as build (read_only)")
+        connection.execute(f"attach '{_text(aside / DATABASE)}' as snapshot")
+        tables = []
+        for schema in PUBLISHED_SCHEMAS:
+            connection.execute(f"create schema snapshot.{schema}")
+            (aside / "parquet" / schema).mkdir()
+            for node in _models_of(manifest, schema):
+                tables.append(_write_table(connection, node, schema, aside))
+        connection.execute("create schema snapshot.meta")
+        (aside / "parquet" / "meta").mkdir()
+        for name, rows in _meta(manifest, snapshot, checks, meta_tables).items():
+            connection.register("incoming_rows", rows)
+            connection.execute(f"create table snapshot.meta.{quote(name)} as select * from incoming_rows")
+            tables.append(_export(connection, "meta", name, aside))
+        connection.execute("detach snapshot")
+        return tables
+    finally:
+        connection.close()
+
+
+def _models_of(manifest: Mapping[str, Any], schema: str) -> list[Mapping[str, Any]]:
+    nodes = [n for n in manifest["nodes"].values() if n["resource_type"] == "model" and n["schema"] == schema]
+    return sorted(nodes, key=lambda node: node["name"])
+
+
+def _write_table(
+    connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any], schema: str, aside: Path
+) -> PublishedTable:
+    name = f"snapshot.{schema}.{quote(node['name'])}"
+    connection.execute(f"create table {name} as select * from build.{schema}.{quote(node['name'])} order by all")
+    present = {row[0] for row in connection.execute(f"describe {name}").fetchall()}
+    leaked = sorted(present & set(DIRECT_IDENTIFIERS))
+    if leaked:
+        raise CxwError(
+            "E-PUB-001", f"column {leaked[0]} would publish direct identifiers", where=f"{schema}.{node['name']}"
+        )
+    connection.execute(f"comment on table {name} is '{_text(node['description'])}'")
+    for column, entry in node["columns"].items():
+        if column in present and entry.get("description"):
+            connection.execute(f"comment on column {name}.{quote(column)} is '{_text(entry['description'])}'")
+    return _export(connection, schema, node["name"], aside)
+
+
+def _export(connection: duckdb.DuckDBPyConnection, schema: str, name: str, aside: Path) -> PublishedTable:
+    table = f"snapshot.{schema}.{quote(name)}"
+    path = aside / "parquet" / schema / f"{name}.parquet"
+    connection.execute(f"copy {table} to '{_text(path)}' (format parquet, compression zstd)")
+    rows = connection.execute(f"select count(*) from {table}").fetchone()[0]
+    return PublishedTable(schema, name, rows, content_hash(connection, table), file_sha256(path))
+
+
+def content_hash(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """sha256 over the sorted row digests of a table, `snapshot_id` left out; the same for any insertion order."""
+    names = [row[0] for row in connection.execute(f"describe {table}").fetchall() if row[0] != "snapshot_id"]
+    parts = ", ".join(f"coalesce(cast({quote(name)} as varchar), chr(0))" for name in names)
+    digests = f"select md5(concat_ws(chr(31), {parts})) as digest from {table}"
+    # In two levels, so that the text that is hashed at once stays small on any table.
+    part = "sha256(string_agg(digest, '' order by digest))"
+    grouped = f"select left(digest, 2) as head, {part} as part from ({digests}) group by 1"
+    row = connection.execute(
+        f"select sha256(coalesce(string_agg(part, '' order by head), '')) from ({grouped})"
+    ).fetchone()
+    return hashlib.sha256(f"{','.join(sorted(names))}|{row[0]}".encode()).hexdigest()
+
+
+def _meta(
+    manifest: Mapping[str, Any],
+    snapshot: Mapping[str, Any],
+    checks: Sequence[CheckResult],
+    further: Mapping[str, pa.Table],
+) -> dict[str, pa.Table]:
+    import pyarrow as pa
+
+    snapshot_schema = pa.schema(
+        [
+            ("snapshot_id", pa.string()),
+            ("published_at", pa.timestamp("us")),
+            ("code_version", pa.string()),
+            ("previous_snapshot_id", pa.string()),
+        ]
+    )
+    text = [(name, pa.string()) for name in ("check_name", "subject", "place", "severity", "observed", "expected")]
+    check_schema = pa.schema([*text[:4], ("has_passed", pa.bool_()), *text[4:]])
+    return {
+        "snapshot": pa.Table.from_pylist([dict(snapshot)], schema=snapshot_schema),
+        "check_results": pa.Table.from_pylist([asdict(check) for check in checks], schema=check_schema),
+        "metric_definitions": metric_definitions(manifest),
+        **further,
+    }
+
+
+def metric_definitions(manifest: Mapping[str, Any]) -> pa.Table:
+    """`meta.metric_definitions`, read from the mart columns' `config.meta.metric`: the definitions' only home."""
+    import pyarrow as pa
+
+    fields = ("metric_id", "variant", "formula", "unit", "grain", "mart", "column_name", "caveats")
+    rows = []
+    for node in _models_of(manifest, "marts"):
+        grain = ", ".join(node["config"].get("meta", {}).get("grain", []))
+        for name, column in node["columns"].items():
+            metric = (column.get("config", {}).get("meta") or column.get("meta") or {}).get("metric")
+            if metric:
+                row = {"metric_id": metric["id"], "grain": grain, "mart": node["name"], "column_name": name}
+                rows.append(row | {key: metric.get(key, "") for key in ("variant", "formula", "unit", "caveats")})
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in fields]))
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _text(value: object) -> str:
+    """Our own paths and descriptions inside a SQL literal; statements such as ATTACH take no parameters."""
+    return str(value).replace("'", "''")
