@@ -1,0 +1,48 @@
+# `make` prints these verbs. Everything runs in .venv, installed from requirements.lock with hash checking.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE =
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo test test-spark lint ui bench lock clean
+
+help: ## print the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/installed ## a real shop, from its files to its marts, in one command
+	@$(BIN)/cxw demo
+
+test: $(VENV)/installed ## lint, unit, property and pipeline tests
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed ## the rules that tools can keep
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+test-spark: $(VENV)/installed ## the same marts on Spark, cell by cell (needs Java 17; own environment)
+	@$(BIN)/python tests/parity/run_spark.py
+
+ui: $(VENV)/installed ## the Dagster UI on loopback
+	@$(BIN)/cxw ui
+
+bench: $(VENV)/installed ## measure the figures of the README
+	@$(BIN)/python tests/bench/measure.py
+
+lock: ## resolve requirements.lock again (hashes, no URLs)
+	$(PYTHON) -m uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --quiet \
+	  --custom-compile-command "make lock" -o requirements.lock
+
+clean: ## remove the environment and the demo's state
+	rm -rf $(VENV) .venv-spark .cxw
