@@ -20,6 +20,11 @@ class CatalogueEntry:
 
 
 CATALOGUE: dict[str, CatalogueEntry] = {
+    "E-ATT-001": CatalogueEntry(
+        "transitions between marketing channels that no set of paths can have",
+        "`cxw rebuild`, then report the build",
+        3,
+    ),
     "E-CFG-001": CatalogueEntry(
         "a name in cxw.toml or a CXW_ variable that nobody knows",
         "use the nearest valid name that the message gives",
