@@ -121,7 +121,10 @@ def load_contracts(manifest: Mapping[str, Any], settings: Settings) -> dict[str,
     for node in manifest["sources"].values():
         meta = node.get("config", {}).get("meta") or node.get("meta") or {}
         if "extract" in meta:
-            contract = _contract(node, meta, settings.source_overrides.get(f"{node['source_name']}.{node['name']}", {}))
+            name = f"{node['source_name']}.{node['name']}"
+            contract = _contract(node, meta, settings.source_overrides.get(name, {}))
+            if contract.source in settings.generated_sources:
+                contract = dataclasses.replace(contract, is_generated=True)
             contracts[contract.name] = contract
     for name in settings.source_overrides:
         if name not in contracts:

@@ -139,7 +139,7 @@ def _places(target: Path) -> list[str]:
 
 def _raise_unless_parsed(outcome: Any) -> None:
     if not outcome.success:
-        raise CxwError("E-DBT-001", _without_values(str(outcome.exception)), where=str(PROJECT.name))
+        raise CxwError("E-DBT-001", str(outcome.exception), where=PROJECT.name)  # names models, holds no data
 
 
 def _node_listener(on_node: Callable[[str, str, float], None]) -> Callable[[Any], None]:

@@ -54,6 +54,9 @@ class Settings:
     reporting_zone: str = _setting("UTC", "time zone of every business date (IANA name)", check="zone")
     reporting_currency: str = _setting("EUR", "ISO 4217 code of every *_amount column", check="currency")
     sources: tuple[str, ...] = _setting((), "sources to read; empty = every source folder that exists under landing")
+    generated_sources: tuple[str, ...] = _setting(
+        (), "sources whose rows were invented (a demo): every table and page that shows them says so"
+    )
     # intake
     settle_seconds: int = _setting(
         5, "a file is complete when unchanged for this long (or beside a .done file)", minimum=0
