@@ -43,6 +43,8 @@ bench: $(VENV)/installed ## measure the figures of the README
 lock: ## resolve requirements.lock again (hashes, no URLs)
 	$(PYTHON) -m uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --quiet \
 	  --custom-compile-command "make lock" -o requirements.lock
+	$(PYTHON) -m uv pip compile --group spark --universal --generate-hashes --no-header --quiet \
+	  --custom-compile-command "make lock" -o requirements-spark.lock
 
 clean: ## remove the environment and the demo's state
 	rm -rf $(VENV) .venv-spark .cxw
