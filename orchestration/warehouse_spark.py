@@ -1,0 +1,88 @@
+"""The second engine: the same five methods as `DuckDBWarehouse` on a local Spark session.
+
+Lives here: everything that names Spark in Python. Does not live here: the SQL (dbt models, dispatched macros).
+dbt-spark's `session` method finds the session that is active in this process, so opening one here is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.contracts import Contract
+from orchestration.warehouse import LINEAGE_COLUMNS, in_force_query
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+SESSION = {
+    "spark.master": "local[2]",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.sources.partitionOverwriteMode": "dynamic",
+    # A product of two decimals keeps every digit or fails, as in DuckDB; the default drops digits without a word.
+    "spark.sql.decimalOperations.allowPrecisionLoss": "false",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "false",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+
+def open_session(folder: Path) -> SparkSession:
+    """A session whose tables and metastore lie below `folder`."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("cx-warehouse").enableHiveSupport()
+    places = {
+        "spark.sql.warehouse.dir": str(folder / "tables"),
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
+    }
+    for name, value in {**SESSION, **places}.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+class SparkWarehouse:
+    """The build database as Spark tables; `raw_<source>`, `identity_output` and the dbt schemas are databases."""
+
+    def __init__(self, session: SparkSession) -> None:
+        self.session = session
+
+    def execute(self, sql: str) -> None:
+        self.session.sql(sql)
+
+    def table(self, schema: str, table: str) -> pa.Table:
+        return self.session.table(f"{_quote(schema)}.{_quote(table)}").toArrow()
+
+    def write(self, schema: str, table: str, rows: pa.Table) -> None:
+        self._replace(schema, table, self.session.createDataFrame(rows))
+
+    def register(self, contract: Contract, files: Sequence[Path]) -> int:
+        if files:
+            self.session.read.parquet(*map(str, files)).createOrReplaceTempView("typed_files")
+            rows = self.session.sql(in_force_query(contract, "select * from typed_files", _quote))
+        else:
+            columns = {column.name: column.data_type for column in contract.columns} | LINEAGE_COLUMNS
+            spelled = [f"{_quote(name)} {_spark_type(data_type)}" for name, data_type in columns.items()]
+            rows = self.session.createDataFrame([], ", ".join([*spelled, "_is_conflict boolean"]))
+        self._replace(contract.schema, contract.table, rows)
+        return self.session.table(f"{_quote(contract.schema)}.{_quote(contract.table)}").where("_is_conflict").count()
+
+    def _replace(self, schema: str, table: str, rows: object) -> None:
+        self.session.sql(f"create database if not exists {_quote(schema)}")
+        rows.write.mode("overwrite").format("parquet").saveAsTable(f"{_quote(schema)}.{_quote(table)}")
+
+
+def _quote(identifier: str) -> str:
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def _spark_type(data_type: str) -> str:
+    return {"varchar": "string"}.get(data_type, data_type)
