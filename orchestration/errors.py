@@ -41,12 +41,136 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "E-DBT-002": CatalogueEntry(
         "dbt stopped before its models ran", "read dbt/logs in the home folder, then `cxw run`", 3
     ),
+    "E-LND-001": CatalogueEntry(
+        "a file name that does not follow the pattern or has characters that names may not have",
+        "deliver the file again under `<anything>_<YYYY-MM-DD>.<format>`",
+        4,
+    ),
+    "E-LND-002": CatalogueEntry(
+        "a landing entry that is no regular file of its own: link, folder, pipe, device", "deliver a plain copy", 4
+    ),
+    "E-LND-003": CatalogueEntry(
+        "two names in one folder that differ only by case or Unicode form",
+        "keep one of the names given, remove the other",
+        4,
+    ),
+    "E-LND-004": CatalogueEntry(
+        "a file of 0 bytes: a failed export looks the same as a quiet day",
+        "send a header-only file for a day without rows",
+        4,
+    ),
+    "E-LND-005": CatalogueEntry(
+        "a file above a budget: bytes, expansion, rows, columns or seconds",
+        "raise the setting named, or deliver in parts",
+        4,
+    ),
+    "E-LND-006": CatalogueEntry(
+        "an extract date before earliest_date or in the future", "deliver under the right date", 4
+    ),
+    "E-LND-007": CatalogueEntry(
+        "a file that may not be read", "give the service user the right to read it, then run again", 4
+    ),
+    "E-LND-008": CatalogueEntry(
+        "a name that came again with other bytes where the contract refuses that",
+        'deliver as `.r2`, or set on_same_name = "revise"',
+        4,
+    ),
+    "E-LND-009": CatalogueEntry(
+        "a gzip file that is cut, damaged or has something behind its end", "deliver the file again", 4
+    ),
+    "E-LND-010": CatalogueEntry(
+        "a file whose row count is not the one announced by its trailer or manifest", "deliver the file again", 4
+    ),
+    "E-LND-011": CatalogueEntry(
+        "rows that do not add up: in is not accepted + rejected + duplicates",
+        "report it with the file's format and size; nothing was loaded",
+        4,
+    ),
+    "E-LND-012": CatalogueEntry(
+        "more rejected rows than the contract allows",
+        "`cxw quarantine show <sha>` names line, column and rule; correct the file or the contract",
+        4,
+    ),
+    "E-LND-013": CatalogueEntry(
+        "a snapshot in which more keys vanished than the contract allows",
+        "look at it; release it, or deliver the whole snapshot",
+        4,
+    ),
+    "E-LND-014": CatalogueEntry(
+        "a raw object that is missing or no longer has its checksum",
+        "restore it from a backup of the home, or deliver the file again",
+        4,
+    ),
+    "E-LND-015": CatalogueEntry(
+        "an extra column where the contract refuses them", 'extend the contract, or set on_extra_column = "warn"', 4
+    ),
+    "E-LND-016": CatalogueEntry(
+        "columns that the contract requires are missing, or headers are blank or come twice",
+        "correct the export, or add an alias to the contract",
+        4,
+    ),
+    "E-LND-017": CatalogueEntry(
+        "a delivery that is not in the state that the command needs", "`cxw status` shows the states", 4
+    ),
+    "E-CSV-001": CatalogueEntry(
+        "a text file without a line end at its end: it may be cut",
+        "deliver the whole file, or name a trailer or manifest in the contract",
+        4,
+    ),
+    "E-CSV-002": CatalogueEntry("a quote that opens and never closes", "correct the row at the line named", 4),
+    "E-CSV-003": CatalogueEntry("a row longer than max_line_bytes", "correct the row, or raise the setting", 4),
+    "E-CSV-004": CatalogueEntry(
+        "a text file in another encoding than the contract's",
+        "declare `encoding` in [source.<source>.<table>], or export as UTF-8",
+        4,
+    ),
+    "E-CSV-005": CatalogueEntry("lines that end with a lone carriage return", "export with LF or CR LF line ends", 4),
+    "E-CSV-006": CatalogueEntry(
+        "a text file without a header line", "export with a header, or correct preamble_lines", 4
+    ),
+    "E-CSV-010": CatalogueEntry(
+        "a row with more or fewer fields than the header", "quote fields that hold the delimiter", 4
+    ),
+    "E-CSV-011": CatalogueEntry(
+        "bytes that the encoding does not know", "export as UTF-8, or declare the encoding named", 4
+    ),
+    "E-CSV-012": CatalogueEntry(
+        "a quote inside an unquoted field or behind a closing quote", "double the quote and quote the field", 4
+    ),
+    "E-CSV-013": CatalogueEntry(
+        "a NUL byte or a carriage return inside a row", "remove control bytes in the export", 4
+    ),
+    "E-JSN-001": CatalogueEntry("a line that is not one JSON object", "write one object per line", 4),
+    "E-JSN-002": CatalogueEntry("a JSON line nested deeper than max_json_depth", "flatten the export", 4),
+    "E-JSN-003": CatalogueEntry("a JSON object that names a key twice", "write each key once", 4),
+    "E-PQT-001": CatalogueEntry("a Parquet file that cannot be read", "deliver the file again", 4),
+    "E-XLS-001": CatalogueEntry("a workbook that cannot be read", "save it again as .xlsx, data on the first sheet", 4),
+    "E-TYP-001": CatalogueEntry(
+        "a value that is not of the contract's type", "correct the value at the line and column named", 4
+    ),
+    "E-TYP-002": CatalogueEntry("a required value or key that is null or blank", "fill it in the export", 4),
+    "E-TYP-003": CatalogueEntry(
+        "a time outside earliest_date … one day ahead of the extract date",
+        "correct the value; 1970, 9999 and infinity are no dates of business",
+        4,
+    ),
+    "E-TYP-004": CatalogueEntry(
+        "a row set aside by a rule of the suite", "`expectations/` says why the rule stands", 4
+    ),
     "E-PUB-001": CatalogueEntry(
         "a published table would hold a direct identifier", "drop the column from the model", 1
     ),
     "E-PUB-002": CatalogueEntry("no snapshot of that id", "`cxw snapshots list` shows those that exist", 2),
     "E-PUB-003": CatalogueEntry(
         "a snapshot's files do not match its manifest", "roll back to another one or `cxw rebuild`", 3
+    ),
+    "E-SUI-001": CatalogueEntry(
+        "a suite with an entry that it cannot have, or a rule on a column that the table does not have",
+        "correct the rule of the file named, see expectations/README.md",
+        2,
+    ),
+    "E-SUI-002": CatalogueEntry(
+        "a rule that cannot be evaluated on its column", "give the rule a column of a type that it can compare", 2
     ),
 }
 
