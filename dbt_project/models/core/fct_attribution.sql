@@ -1,0 +1,160 @@
+{#
+    Credits are whole millionths until the last step. Models with rational shares are divided as whole numbers; for
+    time_decay and markov each weight is taken relative to the largest of its conversion (so nothing underflows) and
+    rounded to a whole number of 1e-12 before anything is added: sums do not depend on row order, and two engines
+    whose power() differs in the last bit agree.
+#}
+{% set one = 'cast(1000000 as bigint)' %}
+{% set weighted_models = ['time_decay', 'markov'] %}
+
+with paths as (
+    select * from {{ ref('int_attribution__paths') }}
+),
+
+weighed as (
+    select
+        paths.*,
+        coalesce(
+            max(case when paths.marketing_channel <> 'direct' then paths.touch_number end) over (partition by paths.order_key),
+            paths.touch_count
+        ) as last_non_direct_number,
+        min(paths.microseconds_before) over (partition by paths.order_key) as least_microseconds_before,
+        cast(coalesce(weights.weight, 0) as double) as markov_weight,
+        max(cast(coalesce(weights.weight, 0) as double)) over (partition by paths.order_key) as largest_markov_weight
+    from paths
+    left join {{ source('attribution_output', 'markov_weights') }} as weights
+        on weights.marketing_channel = paths.marketing_channel
+),
+
+scaled as (
+    select
+        *,
+        cast(round(1e12 * power(
+            cast(2 as double),
+            (least_microseconds_before - microseconds_before)
+            / cast({{ setting('time_decay_half_life_days') }} * 86400000000 as double)
+        )) as bigint) as time_decay_weight,
+        case
+            when largest_markov_weight > 0 then cast(round(1e12 * (markov_weight / largest_markov_weight)) as bigint)
+            else cast(1000000000000 as bigint)
+        end as markov_share_weight
+    from weighed
+),
+
+totals as (
+    select
+        *,
+        cast(sum(time_decay_weight) over (partition by order_key) as bigint) as time_decay_total,
+        cast(sum(markov_share_weight) over (partition by order_key) as bigint) as markov_total
+    from scaled
+),
+
+divided as (
+    select
+        *,
+        mod({{ one }} * time_decay_weight, time_decay_total) as time_decay_remainder,
+        mod({{ one }} * markov_share_weight, markov_total) as markov_remainder
+    from totals
+),
+
+-- a − (a mod b) is a multiple of b, so its quotient is exact in both engines' division.
+floored as (
+    select
+        *,
+        cast(round(({{ one }} * time_decay_weight - time_decay_remainder) / time_decay_total) as bigint) as time_decay_millionths,
+        cast(round(({{ one }} * markov_share_weight - markov_remainder) / markov_total) as bigint) as markov_millionths
+    from divided
+),
+
+ranked as (
+    select
+        *,
+        {% for model in weighted_models -%}
+        {{ one }} - cast(sum({{ model }}_millionths) over (partition by order_key) as bigint) as {{ model }}_left,
+        row_number() over (
+            partition by order_key order by {{ model }}_remainder desc, touch_number
+        ) as {{ model }}_rank{{ ',' if not loop.last }}
+        {% endfor %}
+    from floored
+),
+
+credits as (
+    select
+        ranked.order_key,
+        ranked.touch_key,
+        ranked.customer_key,
+        ranked.marketing_channel,
+        models.attribution_model,
+        ranked.touch_number,
+        case models.attribution_model
+            when 'first_touch' then case when touch_number = 1 then {{ one }} else 0 end
+            when 'last_touch' then case when touch_number = touch_count then {{ one }} else 0 end
+            when 'last_non_direct_touch' then case when touch_number = last_non_direct_number then {{ one }} else 0 end
+            when 'linear' then
+                cast(round(({{ one }} - mod({{ one }}, touch_count)) / touch_count) as bigint)
+                + case when touch_number <= mod({{ one }}, touch_count) then 1 else 0 end
+            when 'position_based' then
+                case
+                    when touch_count = 1 then {{ one }}
+                    when touch_count = 2 then 500000
+                    when touch_number in (1, touch_count) then 400000
+                    else
+                        cast(round((200000 - mod(200000, touch_count - 2)) / (touch_count - 2)) as bigint)
+                        + case when touch_number - 1 <= mod(200000, touch_count - 2) then 1 else 0 end
+                end
+            {% for model in weighted_models -%}
+            when '{{ model }}' then
+                {{ model }}_millionths + case when {{ model }}_rank <= {{ model }}_left then 1 else 0 end
+            {% endfor %}
+        end as millionths,
+        ranked.is_first_order,
+        ranked.ordered_date,
+        ranked.order_month
+    from ranked
+    cross join ({{ attribution_model_rows() }}) as models
+),
+
+touched_orders as (
+    select order_key from paths where touch_number = 1
+),
+
+unattributed as (
+    select
+        orders.order_key,
+        cast(null as {{ dbt.type_string() }}) as touch_key,
+        orders.customer_key,
+        'unattributed' as marketing_channel,
+        models.attribution_model,
+        cast(null as bigint) as touch_number,
+        {{ one }} as millionths,
+        orders.is_first_order,
+        orders.ordered_date,
+        orders.order_month
+    from {{ ref('fct_orders') }} as orders
+    left join touched_orders on touched_orders.order_key = orders.order_key
+    cross join ({{ attribution_model_rows() }}) as models
+    where orders.is_counted and touched_orders.order_key is null
+),
+
+allotted as (
+    select * from credits where millionths > 0
+    union all
+    select * from unattributed
+),
+
+final as (
+    select
+        order_key,
+        touch_key,
+        customer_key,
+        marketing_channel,
+        attribution_model,
+        touch_number,
+        cast(millionths * 0.000001 as decimal(10, 6)) as credit,
+        is_first_order,
+        ordered_date,
+        order_month
+    from allotted
+)
+
+select * from final
