@@ -148,12 +148,8 @@ final as (
         cast(ordered_revenue_amount as decimal(38, 14)) as ordered_revenue_amount,
         cast(ordered_revenue_amount_local as decimal(38, 10)) as ordered_revenue_amount_local,
         cast(refund_amount_by_order_date as decimal(38, 14)) as refund_amount_by_order_date,
-        -- What is known of revenue less refunds, as a sum over the rows of the order and its refunds would have it.
         cast(
-            case
-                when ordered_revenue_amount is not null then ordered_revenue_amount - coalesce(refund_amount_by_order_date, 0)
-                when refund_count > 0 then -refund_amount_by_order_date
-            end as decimal(38, 14)
+            {{ less_refunds('ordered_revenue_amount', '1', 'refund_amount', 'refund_count') }} as decimal(38, 14)
         ) as net_revenue_amount,
         cast(gross_margin_amount as decimal(38, 14)) as gross_margin_amount,
         {{ to_reporting('shipping_amount', 'exchange_rate') }} as shipping_amount,
