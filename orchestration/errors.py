@@ -172,6 +172,32 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "E-SUI-002": CatalogueEntry(
         "a rule that cannot be evaluated on its column", "give the rule a column of a type that it can compare", 2
     ),
+    "E-RUN-001": CatalogueEntry(
+        "another process is writing to this home", "wait for the holder named, then run again", 3
+    ),
+    "E-RUN-002": CatalogueEntry(
+        "an option that is not a date, a range that ends before it begins, or a table that does not exist",
+        "write dates as YYYY-MM-DD, tables as <source>.<table>",
+        2,
+    ),
+    "E-RUN-003": CatalogueEntry(
+        "a run that failed in an unexpected way", "run again; `--debug` shows where it stopped", 3
+    ),
+    "E-CHK-001": CatalogueEntry(
+        "a critical check failed: nothing was published, the previous snapshot is still served",
+        "correct the data and deliver it again, or correct the rule at the place named",
+        1,
+    ),
+    "E-CHK-002": CatalogueEntry(
+        "a delivery that its contract requires is missing, refused or held", "deliver it, or accept the gap", 1
+    ),
+    "E-DBT-003": CatalogueEntry("a model that could not be built", "correct the model of the file named", 3),
+    "E-PUB-004": CatalogueEntry("nothing is published yet", "`cxw run` publishes the first snapshot", 2),
+    "E-PUB-005": CatalogueEntry(
+        "deliveries changed after the build at hand began", "`cxw run` builds from all of them", 3
+    ),
+    "E-QRY-001": CatalogueEntry("a query that the published database refuses", "correct the SQL", 2),
+    "E-UI-001": CatalogueEntry("the UI cannot start: its port is taken or it is running", "choose another --port", 2),
 }
 
 
