@@ -1,0 +1,120 @@
+"""Who stays.
+
+Lives here: `mart_retention__month`, `mart_retention__cohort_month`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+from fractions import Fraction
+from itertools import pairwise
+
+from .arithmetic import (
+    Amount,
+    minus,
+    month_after,
+    month_end,
+    month_of,
+    months_between,
+    months_through,
+    percentile,
+    ratio,
+    total,
+)
+from .facts import Customer, Facts, net_revenue
+from .marts_orders import Rows, cohorts_by_month
+
+
+def retention_by_month(facts: Facts, as_of: date) -> Rows:
+    """Dense from the month of the first customer to the month of `as_of`."""
+    customers = list(facts.customers.values())
+    suggested = suggested_window(customers)
+    window = facts.settings.active_window_days
+    rows: Rows = {}
+    first = min((month_of(customer.acquired) for customer in customers), default=None)
+    for month in months_through(first, month_of(as_of)) if first else []:
+        start = _active(customers, month, window)
+        end = _active(customers, month_after(month), window)
+        new = {c.group for c in customers if month_of(c.acquired) == month}
+        known = {c.group for c in customers if c.acquired < month}
+        retained, reactivated = start & end, (end - start) & known
+        revenue_now, revenue_capped, revenue_then = _revenue_against_last_year(customers, month)
+        rows[month,] = {
+            "start_customer_count": len(start),
+            "end_customer_count": len(end),
+            "new_customer_count": len(new),
+            "retained_customer_count": len(retained),
+            "reactivated_customer_count": len(reactivated),
+            "lost_customer_count": len(start - end),
+            "known_inactive_customer_count": len(known - start),
+            "customer_retention_rate": ratio(len(retained), len(start)),
+            "customer_retention_rate_period_formula": ratio(len(end) - len(new), len(start)),
+            "churn_rate": ratio(len(start) - len(retained), len(start)),
+            "reactivation_rate": ratio(len(reactivated), len(known - start)),
+            "net_revenue_retention_rate": ratio(revenue_now, revenue_then),
+            "gross_revenue_retention_rate": ratio(revenue_capped, revenue_then),
+            "active_window_days": window,
+            "active_window_days_suggested": suggested,
+            "is_final": as_of >= month_end(month),
+        }
+    return rows
+
+
+def _active(customers: list[Customer], moment: date, window: int) -> set[str]:
+    """Customers with a counted order in the `window` days before the start of day `moment`."""
+    since = moment - timedelta(days=window)
+    return {c.group for c in customers if any(since <= day < moment for day in c.order_days)}
+
+
+def suggested_window(customers: list[Customer]) -> int | None:
+    """90th percentile of gaps between order days, rounded up, 90 to 365; None without any gap."""
+    gaps = [(later - earlier).days for c in customers for earlier, later in pairwise(c.order_days)]
+    exact = percentile(gaps, Fraction(9, 10))
+    return None if exact is None else min(max(-(-exact.numerator // exact.denominator), 90), 365)
+
+
+def _revenue_against_last_year(customers: list[Customer], month: date) -> tuple[Amount, Amount, Amount]:
+    """(now, now capped at each customer's base, base) over customers with positive net revenue a year earlier."""
+    now, capped, then = [], [], []
+    for customer in customers:
+        base = _month_revenue(customer, month_after(month, -12))
+        if base is not None and base > 0:
+            current = _month_revenue(customer, month)
+            then.append(base)
+            now.append(current)
+            capped.append(None if current is None else max(Fraction(0), min(current, base)))
+    return total(now), total(capped), total(then)
+
+
+def _month_revenue(customer: Customer, month: date) -> Amount:
+    orders = [order for order in customer.orders if month_of(order.day) == month]
+    refunds = [refund for refund in customer.refunds if month_of(refund.day) == month]
+    return net_revenue(orders, refunds)
+
+
+def retention_by_cohort(facts: Facts, as_of: date) -> Rows:
+    """Dense triangle: every cohort, every month from its own to the month of `as_of`."""
+    rows: Rows = {}
+    for month, cohort in cohorts_by_month(facts).items():
+        members = cohort.customers
+        revenue: dict[int, list[Amount]] = defaultdict(list)
+        refunded: dict[int, list[Amount]] = defaultdict(list)
+        for customer in members:
+            for order in customer.orders:
+                revenue[months_between(month, order.day)].append(order.ordered)
+            for refund in customer.windowed_refunds:
+                refunded[months_between(month, refund.day)].append(refund.amount)
+        for index in range(months_between(month, as_of) + 1):
+            ordered_in = [{months_between(month, day) for day in customer.order_days} for customer in members]
+            active = sum(index in months for months in ordered_in)
+            later = sum(max(months) >= index for months in ordered_in)
+            rows[month, index] = {
+                "cohort_customer_count": len(members),
+                "active_customer_count": active,
+                "retention_rate_classic": ratio(active, len(members)),
+                "retention_rate_unbounded": ratio(later, len(members)),
+                "net_revenue_amount": minus(total(revenue[index]), total(refunded[index])),
+                "is_final": as_of >= month_end(month_after(month, index)),
+            }
+    return rows
