@@ -9,7 +9,7 @@ with typed as (
         unit_cost_amount is not null as is_cost_known,
         {{ quantity_amount('quantity', 'unit_price_amount') }} as price_amount,
         {{ quantity_amount('quantity', 'unit_cost_amount') }} as cost_amount,
-        cast(coalesce(discount_amount, 0) as decimal(38, 10)) as stated_discount_amount
+        cast(coalesce(discount_amount, 0) as decimal(38, 4)) as stated_discount_amount
     from {{ ref('int_order_lines__unioned') }}
 ),
 
@@ -26,7 +26,6 @@ final as (
         unit_price_amount as unit_price_amount_local,
         case when is_revenue then price_amount else 0 end as gross_revenue_amount_local,
         case when is_revenue then stated_discount_amount else 0 end as discount_amount_local,
-        case when is_revenue then price_amount - stated_discount_amount else 0 end as revenue_amount_local,
         case when is_revenue and is_cost_known then price_amount - stated_discount_amount - cost_amount else 0 end
             as known_margin_amount_local,
         case when is_revenue and not is_cost_known then price_amount - stated_discount_amount else 0 end

@@ -55,15 +55,15 @@ priced as (
         line_totals.line_discount_amount_local,
         -- A discount on an order without goods was given on what is not revenue; unstated means none.
         case
-            when line_totals.revenue_line_count > 0 then cast(coalesce(orders.discount_amount, 0) as decimal(38, 10))
-            when line_totals.revenue_line_count = 0 then cast(0 as decimal(38, 10))
+            when line_totals.revenue_line_count > 0 then cast(coalesce(orders.discount_amount, 0) as decimal(38, 4))
+            when line_totals.revenue_line_count = 0 then cast(0 as decimal(38, 4))
         end as order_discount_amount_local,
         line_totals.known_margin_amount_local,
         line_totals.costless_revenue_amount_local,
         -- The total contains tax and shipping, so an unknown one leaves the revenue unknown.
         case
             when namespaces_with_lines.id_namespace is null
-                then cast(orders.total_amount as decimal(38, 10)) - orders.tax_amount - orders.shipping_amount
+                then cast(orders.total_amount as decimal(38, 4)) - orders.tax_amount - orders.shipping_amount
         end as revenue_amount_local_from_total,
         coalesce(refund_totals.row_count, 0) as refund_count,
         refund_totals.refund_amount
@@ -84,11 +84,11 @@ ladder as (
     select
         *,
         {{ to_reporting('gross_revenue_amount_local', 'exchange_rate', 10) }} as gross_revenue_amount,
-        {{ to_reporting('line_discount_amount_local', 'exchange_rate', 10) }} as line_discount_amount,
-        {{ to_reporting('order_discount_amount_local', 'exchange_rate', 10) }} as order_discount_amount,
-        {{ to_reporting('revenue_amount_local_from_total', 'exchange_rate', 10) }} as revenue_amount_from_total,
+        {{ to_reporting('line_discount_amount_local', 'exchange_rate') }} as line_discount_amount,
+        {{ to_reporting('order_discount_amount_local', 'exchange_rate') }} as order_discount_amount,
+        {{ to_reporting('revenue_amount_local_from_total', 'exchange_rate') }} as revenue_amount_from_total,
         {{ to_reporting('known_margin_amount_local', 'exchange_rate', 10) }} as known_margin_amount,
-        {{ estimated_margin(to_reporting('costless_revenue_amount_local', 'exchange_rate', 10)) }} as estimated_margin_amount,
+        {{ estimated_margin('costless_revenue_amount_local', 'exchange_rate') }} as estimated_margin_amount,
         case
             when is_counted and customer_key is not null
                 then row_number() over (
@@ -113,7 +113,7 @@ valued as (
         end as ordered_revenue_amount_local,
         case
             when delivers_lines then known_margin_amount + estimated_margin_amount - order_discount_amount
-            else {{ estimated_margin('revenue_amount_from_total') }}
+            else {{ estimated_margin('revenue_amount_local_from_total', 'exchange_rate') }}
         end as gross_margin_amount,
         {{ zero_without_rows('refund_amount', 'refund_count') }} as refund_amount_by_order_date
     from ladder
