@@ -7,12 +7,15 @@ files (`extracts.py`). An unknown key is an error that names file and key.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import difflib
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.errors import CxwError
 from orchestration.settings import Settings
@@ -28,6 +31,7 @@ DATA_TYPES = (
     "decimal(18,10)",  # exchange rates
 )
 Mode = Literal["incremental", "append", "snapshot"]
+PII_CLASSES = ("direct", "quasi", "none")
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,7 @@ def load_contracts(manifest: Mapping[str, Any], settings: Settings) -> dict[str,
     for node in manifest["sources"].values():
         meta = node.get("config", {}).get("meta") or node.get("meta") or {}
         if "extract" in meta:
-            name = f"{node['source_name']}.{node['name']}"
-            contract = _contract(node, meta, settings.source_overrides.get(name, {}))
+            contract = _contract(node, meta, settings)
             if contract.source in settings.generated_sources:
                 contract = dataclasses.replace(contract, is_generated=True)
             contracts[contract.name] = contract
@@ -154,14 +157,18 @@ def configured_sources(contracts: Mapping[str, Contract], settings: Settings) ->
     return tuple(sorted(entry.name for entry in settings.landing.iterdir() if entry.is_dir() and entry.name in known))
 
 
-def _contract(node: Mapping[str, Any], meta: Mapping[str, Any], override: Mapping[str, Any]) -> Contract:
+def _contract(node: Mapping[str, Any], meta: Mapping[str, Any], settings: Settings) -> Contract:
     path, name = node["original_file_path"], f"{node['source_name']}.{node['name']}"
     _refuse_unknown(meta, _TABLE_META, f"{path} {name} config.meta")
     columns = tuple(_column(column, f"{path} {name}") for column in node["columns"].values())
     names = [column.name for column in columns]
     primary_key = tuple(meta.get("primary_key", ()))
-    extract = _extract_settings({**meta["extract"], **override}, f"{path} {name} config.meta.extract")
-    for used in (*primary_key, *filter(None, [extract.version_column]), *extract.aliases.values()):
+    extract = dataclasses.replace(
+        ExtractSettings(**_extract_entries(meta["extract"], f"{path} {name} config.meta.extract")),
+        **_extract_entries(settings.source_overrides.get(name, {}), f"{settings.config_path} [source.{name}]"),
+    )
+    named = [extract.version_column, extract.position_key, *extract.position_within, *extract.aliases.values()]
+    for used in (*primary_key, *filter(None, named)):
         if used not in names:
             raise CxwError(
                 "E-CFG-004", f"{used} is not a column; nearest: {_nearest(used, names)}", where=f"{path} {name}"
@@ -185,6 +192,8 @@ def _column(entry: Mapping[str, Any], where: str) -> Column:
     meta = entry.get("config", {}).get("meta") or entry.get("meta") or {}
     where = f"{where}.{entry['name']}"
     _refuse_unknown(meta, _COLUMN_META, f"{where} config.meta")
+    if meta.get("pii", "none") not in PII_CLASSES:
+        raise CxwError("E-CFG-004", f"pii must be one of {', '.join(PII_CLASSES)}", where=f"{where} config.meta")
     data_type = (entry.get("data_type") or "").lower()
     if data_type not in DATA_TYPES:
         raise CxwError(
@@ -200,22 +209,53 @@ def _column(entry: Mapping[str, Any], where: str) -> Column:
     )
 
 
-def _extract_settings(entries: Mapping[str, Any], where: str) -> ExtractSettings:
-    known = {spec.name: spec for spec in dataclasses.fields(ExtractSettings)}
-    _refuse_unknown(entries, known, where)
+def _extract_entries(entries: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Entries of `ExtractSettings`, checked, wherever they were written."""
     hints = typing.get_type_hints(ExtractSettings)
+    _refuse_unknown(entries, hints, where)
     values: dict[str, Any] = {}
     for name, value in entries.items():
-        kind = hints[name]
-        choices = typing.get_args(kind) if typing.get_origin(kind) is Literal else None
-        if choices and value not in choices:
-            raise CxwError("E-CFG-004", f"{name} must be one of {', '.join(choices)}", where=where)
-        if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
-            raise CxwError("E-CFG-004", f"{name} must be a number that is not negative", where=where)
-        if (kind is bool and not isinstance(value, bool)) or (kind is str and not isinstance(value, str)):
-            raise CxwError("E-CFG-004", f"{name} must be {'true or false' if kind is bool else 'text'}", where=where)
-        values[name] = tuple(value) if typing.get_origin(kind) is tuple else value
-    return ExtractSettings(**values)
+        if wrong := _wrong_entry(name, hints[name], value):
+            raise CxwError("E-CFG-004", f"{name} {wrong}", where=where)
+        values[name] = tuple(value) if typing.get_origin(hints[name]) is tuple else value
+    return values
+
+
+def _wrong_entry(name: str, kind: Any, value: Any) -> str:
+    """What is wrong with a value of an extract setting; empty when nothing is."""
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        return "" if value in typing.get_args(kind) else f"must be one of {', '.join(typing.get_args(kind))}"
+    if kind in (int, float):
+        is_number = isinstance(value, (int, kind)) and not isinstance(value, bool) and value >= 0
+        return "" if is_number else f"must be a {'whole ' if kind is int else ''}number that is not negative"
+    if kind is bool:
+        return "" if isinstance(value, bool) else "must be true or false"
+    if origin is tuple:
+        return (
+            "" if isinstance(value, list) and all(isinstance(item, str) for item in value) else "must be a list of text"
+        )
+    if kind is not str:
+        is_map = isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values())
+        return "" if is_map else "must map delivered headers to columns"
+    if not isinstance(value, str):
+        return "must be text"
+    return _wrong_text(name, value)
+
+
+def _wrong_text(name: str, value: str) -> str:
+    try:
+        if name == "encoding":
+            codecs.lookup(value)
+        elif name == "zone" and value:
+            ZoneInfo(value)
+        elif name == "pattern" and value and "date" not in re.compile(value).groupindex:
+            return "needs a group named date"
+    except (LookupError, re.error, ZoneInfoNotFoundError, ValueError):
+        return f"is no {name} that exists" if name != "pattern" else "is no regular expression"
+    if (name == "delimiter" and len(value) != 1) or (name == "quote" and len(value) > 1):
+        return "must be one character"
+    return ""
 
 
 def _refuse_unknown(entries: Mapping[str, Any], known: Iterable[str], where: str) -> None:
