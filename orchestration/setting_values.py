@@ -5,6 +5,7 @@ Lives here: parsing and printing of values. Does not live here: which settings e
 
 from __future__ import annotations
 
+import difflib
 import types
 import typing
 from collections.abc import Mapping
@@ -77,10 +78,14 @@ def _check(rules: Mapping[str, Any], value: Any) -> None:
         raise ValueError(f"must be at least {rules['minimum']}")
     if "maximum" in rules and value > rules["maximum"]:
         raise ValueError(f"must be at most {rules['maximum']}")
-    if "choices" in rules and value not in rules["choices"]:
-        raise ValueError(f"must be one of {', '.join(rules['choices'])}")
+    for item in value if isinstance(value, tuple) else (value,):
+        if "choices" in rules and item not in rules["choices"]:
+            near = difflib.get_close_matches(item, rules["choices"], n=1, cutoff=0.0)[0]
+            raise ValueError(f"must be one of {', '.join(rules['choices'])}; nearest to what is there: {near}")
     if rules.get("check") == "zone":
         ZoneInfo(value)
+    if rules.get("check") == "region" and value and not (len(value) == 2 and value.isascii() and value.isupper()):
+        raise ValueError("must be two capital letters")
     if rules.get("check") == "currency" and not (len(value) == 3 and value.isascii() and value.isupper()):
         raise ValueError("must be three capital letters")
 

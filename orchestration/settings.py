@@ -31,6 +31,19 @@ ATTRIBUTION_MODELS = (
     "time_decay",
     "markov",
 )
+ORDER_STATUSES = (
+    "pending",
+    "authorized",
+    "paid",
+    "shipped",
+    "completed",
+    "partially_refunded",
+    "refunded",
+    "cancelled",
+    "failed",
+    "unmapped",
+)
+TOUCH_KINDS = ("click", "impression", "email_open", "visit", "call", "store_visit", "self_reported")
 ABANDON_POLICIES = ("ignore_in_threshold", "negative", "positive", "ignore_short", "answered_only")
 
 
@@ -75,17 +88,21 @@ class Settings:
         10, "an e-mail or phone on more records of one table, under more than two given names, is shared", minimum=1
     )
     phone_region: str = _setting(
-        "", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link"
+        "", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link", check="region"
     )
     # metrics
     counted_order_statuses: tuple[str, ...] = _setting(
-        ("paid", "shipped", "completed", "partially_refunded", "refunded"), "statuses of an order that counts"
+        ("paid", "shipped", "completed", "partially_refunded", "refunded"),
+        "statuses of an order that counts",
+        choices=ORDER_STATUSES,
     )
     active_window_days: int = _setting(90, "a customer with an order in this many days is active", minimum=1)
     margin_rate: Decimal = _setting(Decimal("0.40"), "margin of a line whose unit cost is unknown", maximum=1)
     attribution_window_days: int = _setting(30, "touches this long before a conversion count", minimum=0)
     attribution_touch_kinds: tuple[str, ...] = _setting(
-        ("click", "visit", "call", "store_visit", "self_reported"), "touchpoint kinds that are touches"
+        ("click", "visit", "call", "store_visit", "self_reported"),
+        "touchpoint kinds that are touches",
+        choices=TOUCH_KINDS,
     )
     time_decay_half_life_days: int = _setting(7, "half-life of the time_decay model", minimum=1)
     acquisition_model: str = _setting(
