@@ -158,13 +158,14 @@ def _something(mart: Mart, row: Mapping[str, Any]) -> str:
 
 def agrees(expected: Any, got: Any) -> bool:
     """Money to its four decimals, ratios to 1e-12, everything else exactly."""
+    value = expected.value if isinstance(expected, Near) else expected
+    if value is None or got is None:
+        return value is None and got is None
+    if isinstance(value, Fraction | float | Decimal) and not isinstance(got, int | float | Decimal):
+        return False
     if isinstance(expected, Near):
-        if expected.value is None or got is None:
-            return expected.value is None and got is None
         half_a_unit = Fraction(1, 20_000)
         return abs(Fraction(got) - expected.value) <= expected.tolerance + half_a_unit
-    if expected is None or got is None:
-        return expected is None and got is None
     if isinstance(expected, bool) or isinstance(got, bool):
         return expected is got
     if isinstance(expected, Fraction):

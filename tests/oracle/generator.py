@@ -91,14 +91,19 @@ class World:
         return row
 
 
-def invent(random: Random, name: str = "random company", people: int = 6, orders: int = 24) -> Company:
-    """A random company with at most `people` people and at most `orders` orders."""
+def invent(
+    random: Random, name: str = "random company", people: int = 6, orders: int = 24, has_gap: bool = False
+) -> Company:
+    """A random company with at most `people` people and at most `orders` orders.
+
+    With `has_gap`, some tables miss an extract date in the middle: what they bring later is known, but not final.
+    """
     from .generator_desk import invent_costs, invent_leads, invent_service, invent_surveys
     from .generator_people import invent_people
     from .generator_shop import invent_orders, invent_visits
 
     last = random.choice(_LAST_DAYS)
-    span = random.choice((1, 1, 2, 3))
+    span = random.choice((3, 4, 40)) if has_gap else random.choice((1, 1, 2, 3))
     days = [last - timedelta(days=back) for back in range(span - 1, -1, -1)]
     world = World(random, _invent_settings(random), days)
     persons = invent_people(world, random.randint(1, people))
@@ -108,7 +113,11 @@ def invent(random: Random, name: str = "random company", people: int = 6, orders
     invent_service(world, persons)
     invent_surveys(world, persons, bought)
     invent_costs(world)
-    return Company(name, tuple(_deliver(world)), world.overrides)
+    deliveries = _deliver(world)
+    if has_gap:
+        missing = {(name, random.choice(days[1:-1])) for name in TABLES if random.random() < 0.15}
+        deliveries = [delivery for delivery in deliveries if (delivery.table, delivery.extract_date) not in missing]
+    return Company(name, tuple(deliveries), world.overrides)
 
 
 def _invent_settings(random: Random) -> dict[str, Any]:
@@ -155,6 +164,9 @@ def _deliver(world: World) -> list[Delivery]:
             repeated = [row for row in delivered if world.chance(0.03)]
             world.random.shuffle(delivered)
             deliveries.append(Delivery(name, day, (*delivered, *repeated), tuple(columns), file_format=file_format))
+            if delivered and world.chance(0.06):
+                corrected = tuple(_another_version(world, table, row) for row in delivered if world.chance(0.5))
+                deliveries.append(Delivery(name, day, corrected, tuple(columns), revision=2))
     return deliveries
 
 

@@ -1,6 +1,7 @@
 """Laws that hold whatever the numbers are, tried on random companies; no expected value is written down here."""
 
 import dataclasses
+import math
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
@@ -12,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from .arithmetic import Near, total
 from .attribution import MODELS
 from .company import Company, companies, company
-from .compare import agrees
 from .facts import Facts
 from .reference import Reference
 from .tables import TABLES, Row
@@ -36,7 +36,9 @@ def same(left: object, right: object) -> bool:
     """Equal, up to the last bits of a ratio."""
     if isinstance(left, Near) and isinstance(right, Near):
         return left.value is right.value is None or abs(left.value - right.value) <= left.tolerance
-    return agrees(left, right)
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=1e-12)
+    return left == right
 
 
 def assert_same(before: dict, after: dict) -> None:
@@ -158,7 +160,7 @@ def test_everything_adds_up(number):
     assert_adds_up(company(number))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(companies(people=3, orders=5))
 def test_everything_adds_up_in_drawn_companies(subject):
     assert_adds_up(subject)
