@@ -14,11 +14,11 @@
     ({% for item in items %}'{{ item }}'{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
 
-{# A per-service-channel setting as a case over `column`: default=20,voice=30. #}
+{# A per-service-channel setting over `column`: default=20,voice=30. Coalesce because a case needs at least one when. #}
 {% macro setting_by_service_channel(name, column) -%}
-    case {{ column }}
+    coalesce(
     {%- for pair in env_var('WAREHOUSE_' ~ name | upper).split(',') if not pair.startswith('default=') %}
-        when '{{ pair.split('=')[0] }}' then {{ pair.split('=')[1] }}
+        case when {{ column }} = '{{ pair.split('=')[0] }}' then {{ pair.split('=')[1] }} end,
     {%- endfor %}
-        else {{ (env_var('WAREHOUSE_' ~ name | upper).split('default=')[1]).split(',')[0] }} end
+        {{ (env_var('WAREHOUSE_' ~ name | upper).split('default=')[1]).split(',')[0] }})
 {%- endmacro %}
