@@ -1,0 +1,150 @@
+with deliveries as (
+    select
+        {{ is_delivered('leads') }} as has_leads,
+        {{ is_delivered('sessions') }} as has_sessions,
+        {{ is_delivered('opportunities') }} as has_opportunities,
+        {{ is_delivered('orders') }} or {{ is_delivered('opportunities') }} as has_conversions,
+        {{ as_of('mart_conversion__channel_month') }} as as_of
+),
+
+leads as (
+    select * from {{ ref('fct_leads') }}
+),
+
+-- Leads are said to be qualified and none says when: the column never arrived.
+columns_delivered as (
+    select count(qualified_at) > 0 or count(case when lead_status in ('qualified', 'converted') then 1 end) = 0 as has_qualified_at
+    from leads
+),
+
+opportunities as (
+    select
+        lead_key,
+        count(case when is_won then 1 end) as won_opportunity_count,
+        sum(case when is_won then won_amount end) as won_amount
+    from {{ ref('fct_opportunities') }}
+    where lead_key is not null
+    group by lead_key
+),
+
+cohorts as (
+    select
+        leads.lead_month as month,
+        leads.marketing_channel,
+        count(*) as lead_count,
+        count(case when leads.is_existing_customer then 1 end) as existing_customer_lead_count,
+        count(leads.qualified_at) as qualified_lead_count,
+        count(opportunities.lead_key) as opportunity_count,
+        count(case when opportunities.won_opportunity_count > 0 then 1 end) as won_lead_count,
+        sum(opportunities.won_opportunity_count) as won_opportunity_count,
+        sum(opportunities.won_amount) as won_amount,
+        count(leads.conversion_at) as converted_lead_count,
+        count(case when leads.days_to_convert < 30 then 1 end) as converted_lead_count_30d,
+        count(case when leads.days_to_convert < 90 then 1 end) as converted_lead_count_90d,
+        percentile_cont(0.5) within group (order by cast(leads.days_to_convert as double)) as median_days_to_convert,
+        max(leads.created_date) as last_created_date
+    from leads
+    left join opportunities on opportunities.lead_key = leads.lead_key
+    group by leads.lead_month, leads.marketing_channel
+),
+
+conversions as (
+    select
+        cast({{ dbt.date_trunc('month', 'conversion_date') }} as date) as month,
+        marketing_channel,
+        count(*) as converting_lead_count
+    from leads
+    where conversion_at is not null
+    group by cast({{ dbt.date_trunc('month', 'conversion_date') }} as date), marketing_channel
+),
+
+sessions as (
+    select
+        cast({{ dbt.date_trunc('month', 'started_date') }} as date) as month,
+        marketing_channel,
+        count(*) as session_count,
+        count(case when is_outcome_known then 1 end) as known_session_count,
+        count(case when has_order then 1 end) as session_with_order_count
+    from {{ ref('fct_sessions') }}
+    group by cast({{ dbt.date_trunc('month', 'started_date') }} as date), marketing_channel
+),
+
+keys as (
+    select month, marketing_channel from cohorts
+    union distinct
+    select month, marketing_channel from conversions
+    union distinct
+    select month, marketing_channel from sessions
+),
+
+measured as (
+    select
+        keys.*,
+        case when deliveries.has_leads then coalesce(cohorts.lead_count, 0) end as lead_count,
+        case when deliveries.has_leads and deliveries.has_conversions then
+            coalesce(cohorts.existing_customer_lead_count, 0)
+        end as existing_customer_lead_count,
+        case when deliveries.has_leads and columns_delivered.has_qualified_at then
+            coalesce(cohorts.qualified_lead_count, 0)
+        end as qualified_lead_count,
+        case when deliveries.has_leads and deliveries.has_opportunities then
+            coalesce(cohorts.opportunity_count, 0)
+        end as opportunity_count,
+        case when deliveries.has_leads and deliveries.has_opportunities then
+            coalesce(cohorts.won_lead_count, 0)
+        end as won_lead_count,
+        case when deliveries.has_leads and deliveries.has_opportunities then
+            {{ zero_without_rows('cohorts.won_amount', 'cohorts.won_opportunity_count') }}
+        end as won_amount,
+        {% for count in ['converted_lead_count', 'converted_lead_count_30d', 'converted_lead_count_90d'] -%}
+        case when deliveries.has_leads and deliveries.has_conversions then coalesce(cohorts.{{ count }}, 0) end as {{ count }},
+        {% endfor -%}
+        case when deliveries.has_leads and deliveries.has_conversions then
+            coalesce(conversions.converting_lead_count, 0)
+        end as converting_lead_count,
+        cohorts.median_days_to_convert,
+        case when deliveries.has_sessions then coalesce(sessions.session_count, 0) end as session_count,
+        case
+            when not deliveries.has_sessions then null
+            when sessions.session_count is null then 0
+            when sessions.known_session_count > 0 then sessions.session_with_order_count
+        end as session_with_order_count,
+        cast({{ dbt.last_day('keys.month', 'month') }} as date) <= deliveries.as_of as is_month_complete,
+        {{ dbt.datediff('cohorts.last_created_date', 'deliveries.as_of', 'day') }} as days_observed
+    from keys
+    cross join deliveries
+    cross join columns_delivered
+    left join cohorts on cohorts.month = keys.month and cohorts.marketing_channel = keys.marketing_channel
+    left join conversions on conversions.month = keys.month and conversions.marketing_channel = keys.marketing_channel
+    left join sessions on sessions.month = keys.month and sessions.marketing_channel = keys.marketing_channel
+),
+
+final as (
+    select
+        cast(month as date) as month,
+        cast(marketing_channel as {{ dbt.type_string() }}) as marketing_channel,
+        cast(lead_count as bigint) as lead_count,
+        cast(existing_customer_lead_count as bigint) as existing_customer_lead_count,
+        cast(qualified_lead_count as bigint) as qualified_lead_count,
+        cast(opportunity_count as bigint) as opportunity_count,
+        cast(won_lead_count as bigint) as won_lead_count,
+        cast(converted_lead_count as bigint) as converted_lead_count,
+        cast(converted_lead_count_30d as bigint) as converted_lead_count_30d,
+        cast(converted_lead_count_90d as bigint) as converted_lead_count_90d,
+        cast(converting_lead_count as bigint) as converting_lead_count,
+        cast(session_count as bigint) as session_count,
+        cast(session_with_order_count as bigint) as session_with_order_count,
+        {{ published_amount('won_amount') }} as won_amount,
+        {{ ratio('converted_lead_count_30d', 'lead_count') }} as conversion_rate_cohort_30d,
+        {{ ratio('converted_lead_count_90d', 'lead_count') }} as conversion_rate_cohort_90d,
+        {{ ratio('converting_lead_count', 'lead_count') }} as conversion_rate_period,
+        cast(median_days_to_convert as double) as median_days_to_convert,
+        {{ ratio('session_with_order_count', 'session_count') }} as session_conversion_rate,
+        cast(coalesce(is_month_complete and coalesce(days_observed >= 89, true), false) as boolean) as is_final,
+        cast(coalesce(is_month_complete and coalesce(days_observed >= 29, true), false) as boolean) as is_final_30d,
+        cast(coalesce(is_month_complete and coalesce(days_observed >= 89, true), false) as boolean) as is_final_90d,
+        {{ mart_columns('mart_conversion__channel_month') }}
+    from measured
+)
+
+select * from final
