@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import build
 from orchestration.errors import CxwError
 from orchestration.export import DATABASE, CheckResult, PublishedTable, file_sha256, write_snapshot
+from orchestration.ledger import Publish
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def list_snapshots(settings: Settings) -> list[str]:
 
 def new_snapshot_id(settings: Settings, sources: Sequence[str], ledger: Ledger) -> str:
     """`<sequence>-<input version>`: ids never go back, and equal inputs end in equal text."""
-    return f"{ledger.next_snapshot_sequence():06d}-{build.input_version(settings, sources, ledger)}"
+    known = [entry.snapshot_id for entry in ledger.publishes()] + list_snapshots(settings)
+    sequence = 1 + max((int(snapshot_id.partition("-")[0]) for snapshot_id in known), default=0)
+    return f"{sequence:06d}-{build.input_version(settings, sources, ledger)}"
 
 
 def publish(
@@ -93,7 +96,7 @@ def publish(
     shutil.rmtree(target, ignore_errors=True)  # the same id left by a crash before its pointer moved
     aside.rename(target)
     _point_to(settings, snapshot_id)
-    ledger.record_publish(snapshot_id, published_at=published_at, manifest_sha256=file_sha256(target / "manifest.json"))
+    _record(settings, ledger, snapshot_id)
     sweep(settings)
     return Publication(snapshot_id, target, tuple(tables))
 
@@ -103,15 +106,13 @@ def reconcile(settings: Settings, ledger: Ledger) -> str | None:
     for leftover in settings.published.glob(".building-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     snapshot_id = current_snapshot(settings)
-    if snapshot_id is None or ledger.has_publish(snapshot_id):
+    if snapshot_id is None or any(entry.snapshot_id == snapshot_id for entry in ledger.publishes()):
         return None
-    path = settings.published / snapshot_id / "manifest.json"
-    published_at = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["published_at"])
-    ledger.record_publish(snapshot_id, published_at=published_at, manifest_sha256=file_sha256(path))
+    _record(settings, ledger, snapshot_id)
     return snapshot_id
 
 
-def rollback(settings: Settings, ledger: Ledger, snapshot_id: str) -> None:
+def rollback(settings: Settings, snapshot_id: str) -> None:
     """Point readers to an older snapshot; the next cycle with new data moves on from there.
 
     Raises:
@@ -125,7 +126,6 @@ def rollback(settings: Settings, ledger: Ledger, snapshot_id: str) -> None:
             "E-PUB-003", f"{damaged[0]} does not match the manifest", where=snapshot_id, next_command="cxw rebuild"
         )
     _point_to(settings, snapshot_id)
-    ledger.record_rollback(snapshot_id)
 
 
 def verify(settings: Settings, snapshot_id: str) -> list[str]:
@@ -150,6 +150,13 @@ def sweep(settings: Settings) -> list[str]:
             shutil.rmtree(folder)
             expired.append(snapshot_id)
     return expired
+
+
+def _record(settings: Settings, ledger: Ledger, snapshot_id: str) -> None:
+    path = settings.published / snapshot_id / "manifest.json"
+    published_at = json.loads(path.read_text(encoding="utf-8"))["published_at"]
+    version = snapshot_id.partition("-")[2]
+    ledger.record_publish(Publish(snapshot_id, version, published_at, file_sha256(path), "published"))
 
 
 def _point_to(settings: Settings, snapshot_id: str) -> None:
