@@ -38,6 +38,8 @@ class World:
         self.instant_limit = end_of_day(self.days[-1], self.zone)
         self._instants: list[datetime] = []
         self._counters: dict[str, int] = {}
+        ages = [random.choice(_AGES) + random.choice((0, 0, 0, 1, 3)) for _ in range(8)]
+        self._busy_days = [self.days[-1] - timedelta(days=age) for age in ages]
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
@@ -54,7 +56,10 @@ class World:
         return f"{prefix}{self._counters[prefix] * 7 % 100:02d}"
 
     def day(self) -> date:
-        return self.days[-1] - timedelta(days=self.pick(_AGES) + self.pick((0, 0, 0, 1, 3)))
+        """Mostly one of a few busy days, so that things meet on the same day and in the same month."""
+        if self.chance(0.75):
+            return self.pick(self._busy_days)
+        return self.days[-1] - timedelta(days=self.pick(_AGES))
 
     def instant(self, after: datetime | None = None) -> datetime:
         """An instant up to the end of the last extract day; often at an edge, sometimes one used before."""
@@ -106,8 +111,10 @@ def invent(
     span = random.choice((3, 4, 40)) if has_gap else random.choice((1, 1, 2, 3))
     days = [last - timedelta(days=back) for back in range(span - 1, -1, -1)]
     world = World(random, _invent_settings(random), days)
-    persons = invent_people(world, random.randint(1, people))
-    bought = invent_orders(world, persons, random.randint(0, random.choice((orders // 4, orders))))
+    persons = invent_people(world, max(1, random.choice((1, people // 2, people - 1, people))))
+    bought = invent_orders(
+        world, persons, random.randint(0, orders) if random.random() < 0.3 else random.randint(orders // 2, orders)
+    )
     invent_visits(world, persons, bought)
     invent_leads(world, persons)
     invent_service(world, persons)

@@ -13,6 +13,7 @@ from .generator_people import Person, spelled_email, spelled_phone
 from .tables import Row
 
 _SOURCES = ("paid_search", "Google Ads", "referral", "Trade Show", "mystery", None)
+_CATEGORIES = ("media", "media", "agency", "salaries", "overhead", "tools", "incentives", "service", "service")
 _CAMPAIGN_CHANNELS = ("paid_search", "paid_social", "Google Ads", None, "mystery", "display")
 
 
@@ -79,12 +80,12 @@ def invent_service(world: World, persons: list[Person]) -> None:
             status="open",
             opened_at=world.instant(),
         )
-    for _ in range(world.random.randint(0, 10)):
-        _add_interaction(world, world.pick(persons))
+    rush = world.instant()
+    for _ in range(world.random.randint(0, 16)):
+        _add_interaction(world, world.pick(persons), rush if world.chance(0.4) else world.instant())
 
 
-def _add_interaction(world: World, person: Person) -> None:
-    started_at = world.instant()
+def _add_interaction(world: World, person: Person, started_at: datetime) -> None:
     is_abandoned = world.pick((False, False, False, None, True))
     cases = [row["case_id"] for row in world.rows.get("contact_center.cases", [])]
     seconds = (0, 5, 9, 10, 11, 19, 20, 21, 30, 31, 400)
@@ -137,10 +138,10 @@ def invent_surveys(world: World, persons: list[Person], orders: list[Row]) -> No
 
 def invent_costs(world: World) -> None:
     """Media spend with credits, the cost ledger, and rates with holes."""
-    days = sorted({world.day() for _ in range(4)})
+    days = sorted({world.day() for _ in range(5)})
     for day in days:
         for number, channel in enumerate(_CAMPAIGN_CHANNELS):
-            if world.chance(0.25):
+            if world.chance(0.4):
                 world.add(
                     "marketing.spend",
                     platform="ads",
@@ -154,12 +155,12 @@ def invent_costs(world: World) -> None:
                 )
     for row in world.rows.get("marketing.spend", [])[2::3]:  # few: many would look like a flipped sign
         row["spend_amount"] *= world.pick((1, 1, -1))
-    for _ in range(world.random.randint(0, 8)):
+    for _ in range(world.random.randint(0, 12)):
         world.add(
             "finance.costs",
             cost_id=world.name("F"),
             cost_date=world.pick((*days, world.day())),
-            category=world.pick(("media", "media", "agency", "salaries", "overhead", "tools", "incentives", "service")),
+            category=world.pick(_CATEGORIES),
             marketing_channel=world.pick((None, None, "paid_search", "display", "mystery")),
             amount=world.money(),
             currency_code=world.some_currency(),

@@ -20,6 +20,7 @@ _UTM = (
     ("nowhere", None), ("nowhere", "organic"), (None, "social"), ("google", "nonsense"),
 )  # fmt: skip
 _CHANNELS = ("paid_search", "Google Ads", "email", "direct", "direct", "organic_search", "mystery", "affiliate")
+_LINE_TYPES = (None,) * 6 + ("product",) * 6 + ("fee", "fee", "shipping", "gift_card", "Postage", "mystery")
 _KINDS = ("click", "click", "click", "visit", "impression", "email_open", "call", "store_visit", "self_reported")
 _BEFORE = tuple(
     timedelta(**{unit: number})
@@ -34,11 +35,11 @@ def invent_orders(world: World, persons: list[Person], count: int) -> list[Row]:
     """`count` orders with lines and refunds; some of guests, strangers and nobody."""
     orders = [_add_order(world, world.pick(persons)) for _ in range(count)]
     for order in orders:
-        for number in range(1, world.pick((0, 1, 1, 1, 2, 3)) + 1):
+        for number in range(1, world.pick((0, 1, 1, 1, 1, 2, 2, 3)) + 1):
             _add_line(world, order["order_id"], number)
         if world.chance(0.3):
             _add_refund(world, order)
-    if world.chance(0.4):
+    for _ in range(world.pick((0, 0, 1, 2))):
         _add_refund(world, None, world.pick(persons))
     if world.chance(0.2):
         _add_refund(world, {"order_id": "O-unknown", "ordered_at": world.instant(), "currency_code": world.currency})
@@ -87,7 +88,7 @@ def _add_line(world: World, order_id: str, number: int) -> None:
         unit_price_amount=price,
         discount_amount=world.maybe(Decimal("0.50"), 0.2),
         unit_cost_amount=world.maybe((price / 2).quantize(Decimal("0.01")), 0.5),
-        line_type=world.pick((None, None, "product", "product", "fee", "shipping", "gift_card", "Postage", "mystery")),
+        line_type=world.pick(_LINE_TYPES),
     )
 
 
