@@ -1,0 +1,136 @@
+"""What is there to do: new files, deliveries to be read again. Cheap, and without opening a data file.
+
+Lives here: the plan of a cycle, and when a delivery counts as read by an old contract.
+Does not live here: doing it (`landing.py`), dates that are overdue (`cadence.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from orchestration.contracts import Contract
+from orchestration.intake import scan
+from orchestration.ledger import Delivery, Ledger
+from orchestration.settings import Settings
+
+_READING_VERSION = 1  # raised when the same bytes and contract would give other typed rows
+_BUDGETS = (
+    "max_compressed_bytes", "max_expanded_bytes", "max_compression_ratio", "max_rows", "max_line_bytes", "max_columns",
+    "max_json_depth", "max_file_seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a cycle would do, by `<source>.<table>` and extract date (None: refused by name).
+
+    `new` holds file names, `reread` the reason why known deliveries are read again, `waiting` files that are not
+    complete yet, `unknown_folders` what lies in landing below a configured source without being a table of it.
+    """
+
+    new: Mapping[str, Mapping[date | None, list[str]]] = field(default_factory=dict)
+    reread: Mapping[str, Mapping[date, str]] = field(default_factory=dict)
+    waiting: Mapping[str, list[str]] = field(default_factory=dict)
+    unknown_folders: tuple[str, ...] = ()
+    known_files: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.new or self.reread or self.waiting)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables with something to do."""
+        return tuple(sorted({*self.new, *self.reread, *self.waiting}))
+
+
+def pending(contracts: Iterable[Contract], settings: Settings, ledger: Ledger, today: date | None = None) -> Plan:
+    """Compare landing and contracts with the ledger."""
+    new, reread, waiting, known = {}, {}, {}, 0
+    contracts = list(contracts)
+    for contract in contracts:
+        seen = scan(contract, settings, ledger, today)
+        known += seen.unchanged
+        dates = defaultdict(list)
+        for candidate in seen.ready:
+            dates[candidate.name.extract_date if candidate.name else None].append(candidate.sighting.file_name)
+        if dates:
+            new[contract.name] = dict(dates)
+        if seen.waiting:
+            waiting[contract.name] = [candidate.sighting.file_name for candidate in seen.waiting]
+        reasons = {each.extract_date: why for each, why in stale(contract, settings, ledger) if each.extract_date}
+        if reasons:
+            reread[contract.name] = reasons
+    return Plan(new, reread, waiting, _unknown_folders(contracts, settings), known)
+
+
+def stale(contract: Contract, settings: Settings, ledger: Ledger) -> list[tuple[Delivery, str]]:
+    """Deliveries to be read again from their raw objects, and why."""
+    found = []
+    for delivery in ledger.deliveries(contract.source, contract.table, ["accepted", "refused", "held"]):
+        if not delivery.sha256 or delivery.reason_code == "E-LND-008":
+            continue
+        if delivery.contract_fingerprint != reading_fingerprint(
+            contract, settings, was_refused=delivery.state == "refused"
+        ):
+            found.append((delivery, "the contract or a setting changed since it was read"))
+        elif delivery.state != "refused" and not typed_path(settings, delivery).exists():
+            found.append((delivery, "its typed file is missing"))
+    return found
+
+
+def typed_path(settings: Settings, delivery: Delivery) -> Path:
+    """Typed Parquet of one delivery; DuckDB and Spark read the same file."""
+    folder = settings.typed / delivery.source / delivery.table / f"extract_date={delivery.extract_date}"
+    return folder / f"{delivery.sha256}-r{delivery.revision}.parquet"
+
+
+def quarantine_path(settings: Settings, delivery: Delivery) -> Path:
+    """Rejected rows of one delivery, if it has any."""
+    return settings.quarantine / delivery.source / delivery.table / f"{delivery.sha256}.parquet"
+
+
+def reading_fingerprint(contract: Contract, settings: Settings, *, was_refused: bool) -> str:
+    """Changes when the same bytes might now be read differently; for refused files also when a budget changed."""
+    return _fingerprint(contract.name, _reading(contract), _limits(settings, was_refused))
+
+
+def _reading(contract: Contract) -> str:
+    extract = {
+        **asdict(replace(contract.extract, aliases={})),
+        "aliases": dict(sorted(contract.extract.aliases.items())),
+    }
+    for name in ("cadence", "required", "version_column"):  # they say nothing about how a file is read
+        extract.pop(name)
+    columns = [(each.name, each.data_type, each.is_required, each.allows_date_only) for each in contract.columns]
+    return json.dumps([columns, contract.primary_key, extract], sort_keys=True, default=str)
+
+
+def _limits(settings: Settings, was_refused: bool) -> tuple[str, ...]:
+    budgets = [str(getattr(settings, name)) for name in _BUDGETS] if was_refused else []
+    return (settings.earliest_date.isoformat(), settings.reporting_zone, *budgets)
+
+
+@lru_cache(maxsize=512)
+def _fingerprint(name: str, reading: str, limits: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps([_READING_VERSION, name, reading, limits]).encode()).hexdigest()
+
+
+def _unknown_folders(contracts: list[Contract], settings: Settings) -> tuple[str, ...]:
+    tables = defaultdict(set)
+    for contract in contracts:
+        tables[contract.source].add(contract.table)
+    unknown = []
+    for source, known in tables.items():
+        folder = settings.landing / source
+        if folder.is_dir():
+            unknown += [f"{source}/{each.name}" for each in folder.iterdir()
+                        if each.name not in known and not each.name.startswith((".", "_"))]  # fmt: skip
+    return tuple(sorted(unknown))

@@ -1,0 +1,268 @@
+"""Landing file -> raw object, or a named refusal.
+
+Lives here: what lies in landing and is new, complete and allowed; the copy into `raw/objects/<sha256>`, which is
+immutable. Does not live here: what is inside a file (`extracts.py`), what becomes of it (`landing.py`). Landing is
+only ever read. Bytes are trusted by checksum, never by name, time or place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from orchestration.contracts import Contract
+from orchestration.errors import CxwError
+from orchestration.filenames import FileName, is_delivery, parse_name, printable, twins
+from orchestration.ledger import Ledger, Sighting
+from orchestration.settings import Settings
+
+_BLOCK = 1 << 20
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# Not blocking: opening a pipe that nobody writes would otherwise hang the cycle.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A landing file that the ledger does not know as it is now. `refusal` is set when its name or kind is refused."""
+
+    sighting: Sighting
+    name: FileName | None
+    refusal: CxwError | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One look at the landing folder of a table. `waiting` are files that are not complete yet."""
+
+    ready: list[Candidate] = field(default_factory=list)
+    waiting: list[Candidate] = field(default_factory=list)
+    unchanged: int = 0
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file whose bytes are safe: `sha256` names its raw object."""
+
+    sighting: Sighting
+    name: FileName
+    sha256: str
+    expected_rows: int | None = None
+
+
+def object_path(settings: Settings, sha256: str) -> Path:
+    """Where the immutable bytes of a delivery are kept."""
+    return settings.raw_objects / sha256[:2] / sha256
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames into a folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def scan(contract: Contract, settings: Settings, ledger: Ledger, today: date | None = None) -> Scan:
+    """What is new in `landing/<source>/<table>/`. Reads names and file status only, no content."""
+    today = today or datetime.now(UTC).date()
+    known = ledger.sightings(contract.source, contract.table)
+    refused = ledger.refused_unread(contract.source, contract.table)
+    ready, waiting, unchanged, longest = [], [], 0, 0.0
+    with _folder(contract, settings) as folder:
+        if folder is None:
+            return Scan()
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+        names = {name for name, _ in found}
+        deliveries = [(name, status) for name, status in found if is_delivery(name, contract)]
+        ambiguous = twins(name for name, _ in deliveries)
+        now = time.time_ns()
+        for name, status in deliveries:
+            sighting = Sighting(
+                contract.source, contract.table, name, status.st_size, status.st_mtime_ns, status.st_ino
+            )
+            if known.get(name) == sighting and name not in ambiguous:
+                unchanged += 1
+                continue
+            candidate = _judge(contract, settings, sighting, status, folder, ambiguous.get(name), today)
+            if candidate.refusal and refused.get(name) == candidate.refusal.code:
+                unchanged += 1
+                continue
+            announced = not contract.extract.manifest or f"{name}{contract.extract.manifest}" in names
+            # The change time cannot be set by the writer: a copy that keeps its old dates is still seen as fresh.
+            age = (now - max(status.st_ctime_ns, status.st_mtime_ns)) / 1_000_000_000
+            if candidate.name is None or (announced and (age >= settings.settle_seconds or f"{name}.done" in names)):
+                ready.append(candidate)
+            else:
+                waiting.append(candidate)
+                longest = max(longest, min(settings.settle_seconds - age, settings.settle_seconds))
+    return Scan(sorted(ready, key=_order), sorted(waiting, key=_order), unchanged, longest)
+
+
+def _order(candidate: Candidate) -> tuple[date, int, str]:
+    name = candidate.name
+    return (name.extract_date, name.revision, candidate.sighting.file_name) if name else (date.min, 0, "")
+
+
+def settle(first: Scan, contract: Contract, settings: Settings, ledger: Ledger, today: date | None = None) -> Scan:
+    """Wait as long as a waiting file needs to be complete, once, and look again: no clock can starve a file."""
+    if not first.waiting:
+        return first
+    time.sleep(first.wait_seconds)
+    second = scan(contract, settings, ledger, today)
+    before = {candidate.sighting for candidate in first.waiting}
+    # Unchanged while we waited is complete, whatever the file's own clock says; a missing row count is not.
+    complete = [each for each in second.waiting if each.sighting in before and not contract.extract.manifest]
+    still = [each for each in second.waiting if each not in complete]
+    return Scan(sorted([*second.ready, *complete], key=_order), still, second.unchanged)
+
+
+def _judge(
+    contract: Contract, settings: Settings, sighting: Sighting, status: os.stat_result, folder: int,
+    group: list[str] | None, today: date,
+) -> Candidate:  # fmt: skip
+    """Refuse by name, kind and size before a byte is read."""
+    where = f"{contract.name} {printable(sighting.file_name)}"
+    name = None
+    try:
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise CxwError("E-LND-002", "not a regular file of its own (link, folder, pipe or device)", where=where)
+        name = parse_name(sighting.file_name, contract, settings, today)
+        if group:
+            others = ", ".join(printable(other) for other in group)
+            raise CxwError("E-LND-003", f"names differ only by case or Unicode form: {others}", where=where)
+        if not os.access(sighting.file_name, os.R_OK, dir_fd=folder):
+            raise CxwError("E-LND-007", "may not be read by this user", where=where)
+        if status.st_size == 0:
+            raise CxwError("E-LND-004", "0 bytes; send a header-only file for a day without rows", where=where)
+        if status.st_size > settings.max_compressed_bytes:
+            message = f"{status.st_size} bytes, max_compressed_bytes is {settings.max_compressed_bytes}"
+            raise CxwError("E-LND-005", message, where=where)
+    except CxwError as refusal:
+        return Candidate(sighting, name, refusal)
+    return Candidate(sighting, name)
+
+
+@contextmanager
+def _folder(contract: Contract, settings: Settings) -> Iterator[int | None]:
+    """The table's landing folder, opened step by step so that no link leads out of landing; None when there is none."""
+    opened: list[int] = []
+    try:
+        try:
+            opened.append(os.open(settings.landing, os.O_RDONLY | os.O_DIRECTORY))
+            for part in (contract.source, contract.table):
+                opened.append(os.open(part, _DIRECTORY, dir_fd=opened[-1]))
+        except (FileNotFoundError, NotADirectoryError):
+            yield None
+            return
+        except OSError as error:
+            place = f"{contract.source}/{contract.table}"
+            raise CxwError(
+                "E-LND-007", f"the landing folder cannot be opened: {error.strerror}", where=place
+            ) from error
+        yield opened[-1]
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def take_in(
+    candidates: Iterable[Candidate], contract: Contract, settings: Settings
+) -> Iterator[tuple[Candidate, Arrival | CxwError | None]]:
+    """Copy each candidate into the raw objects. None: it changed while being read, the next cycle takes it."""
+    incoming = settings.raw_objects / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    for leftover in incoming.iterdir():  # one writer per home, so nothing in here is alive
+        leftover.unlink()
+    folders: set[Path] = set()
+    with _folder(contract, settings) as folder:
+        for candidate in candidates:
+            if candidate.refusal or folder is None:
+                yield candidate, candidate.refusal
+                continue
+            try:
+                arrival = _copy(candidate, folder, incoming, contract, settings)
+            except CxwError as refusal:
+                yield candidate, refusal
+                continue
+            if arrival:
+                folders.add(object_path(settings, arrival.sha256).parent)
+            yield candidate, arrival
+    for each in folders:
+        sync_folder(each)
+
+
+def _copy(candidate: Candidate, folder: int, incoming: Path, contract: Contract, settings: Settings) -> Arrival | None:
+    sighting, digest = candidate.sighting, hashlib.sha256()
+    where = f"{contract.name} {printable(sighting.file_name)}"
+    temporary = incoming / str(sighting.inode)
+    deadline = time.monotonic() + settings.max_file_seconds
+    try:
+        source = os.open(sighting.file_name, _FILE, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
+    with os.fdopen(source, "rb", buffering=0) as reader, temporary.open("wb", buffering=0) as writer:
+        try:
+            while block := reader.read(_BLOCK):
+                digest.update(block)
+                writer.write(block)
+                if time.monotonic() > deadline:
+                    raise CxwError(
+                        "E-LND-005",
+                        f"reading took longer than max_file_seconds {settings.max_file_seconds}",
+                        where=where,
+                    )
+        except OSError as error:
+            if error.filename or error.errno != 5:  # EIO is the delivered file's fault, a full disk is not
+                raise
+            raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
+        status = os.fstat(reader.fileno())
+        os.fsync(writer.fileno())
+    if (status.st_size, status.st_mtime_ns, status.st_ino) != (sighting.size, sighting.mtime_ns, sighting.inode):
+        temporary.unlink()
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise CxwError("E-LND-002", "not a regular file", where=where)
+    sha256 = digest.hexdigest()
+    target = object_path(settings, sha256)
+    if target.exists() and target.stat().st_size == sighting.size:
+        temporary.unlink()
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.chmod(0o444)
+        temporary.rename(target)
+    return Arrival(sighting, candidate.name, sha256, _announced_rows(folder, sighting.file_name, contract))
+
+
+def _announced_rows(folder: int, file_name: str, contract: Contract) -> int | None:
+    """Row count in the side file that the contract names; kept in the ledger, so that a rebuild needs no landing."""
+    if not contract.extract.manifest:
+        return None
+    where = f"{contract.name} {printable(file_name)}{contract.extract.manifest}"
+    with os.fdopen(os.open(f"{file_name}{contract.extract.manifest}", _FILE, dir_fd=folder), "rb") as side:
+        numbers = re.findall(rb"\d+", side.read(4096))
+    if len(numbers) != 1:
+        raise CxwError("E-LND-010", "the row-count file does not hold exactly one number", where=where)
+    return int(numbers[0])
+
+
+def is_intact(settings: Settings, sha256: str) -> bool:
+    """Whether a raw object is there and still has its checksum."""
+    try:
+        with object_path(settings, sha256).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False

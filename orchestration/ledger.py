@@ -1,0 +1,283 @@
+"""The ledger: one SQLite row per delivery with its state and its counts, accepted gaps, publishes.
+
+Lives here: the tables, their typed rows, and the questions that can be answered without opening a data file.
+Does not live here: reading files (`intake.py`, `extracts.py`), what a state means for a date (`cadence.py`).
+Together with the raw objects and the code the ledger is the truth; everything else can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestration.errors import CxwError
+
+State = Literal["accepted", "refused", "duplicate", "held"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file that arrived. `file_name` is data, never a path; the bytes are the raw object `sha256`.
+
+    `extract_date` is None and `sha256` empty when the file was refused by its name or kind alone. `warnings` and
+    `reason` never hold a value out of the file. `sequence` is the order of arrival, 0 before it is recorded.
+    """
+
+    source: str
+    table: str
+    file_name: str
+    sha256: str
+    extract_date: date | None
+    revision: int
+    state: State
+    bytes: int = 0
+    rows_in: int = 0
+    rows_accepted: int = 0
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+    expected_rows: int | None = None
+    reason_code: str = ""
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    contract_fingerprint: str = ""
+    received_at: str = ""
+    sequence: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a landing file looked like when its delivery was recorded: unchanged means known, without reading it."""
+
+    source: str
+    table: str
+    file_name: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An extract date for which nothing will ever come, accepted by a person."""
+
+    source: str
+    table: str
+    extract_date: date
+    why: str
+    accepted_by: str
+    accepted_at: str
+
+
+@dataclass(frozen=True)
+class Publish:
+    """One published snapshot, or one that was begun: `state` is `building`, `published` or `withdrawn`."""
+
+    snapshot_id: str
+    input_fingerprint: str
+    published_at: str
+    manifest_hash: str
+    state: str
+
+
+_SCHEMA = """
+create table if not exists deliveries (
+    sequence integer primary key autoincrement,
+    source text not null, "table" text not null, file_name text not null, sha256 text not null,
+    extract_date text, revision integer not null,
+    state text not null check (state in ('accepted', 'refused', 'duplicate', 'held')),
+    bytes integer not null, rows_in integer not null, rows_accepted integer not null,
+    rows_rejected integer not null, rows_duplicate integer not null, expected_rows integer,
+    reason_code text not null, reason text not null, warnings text not null,
+    contract_fingerprint text not null, received_at text not null,
+    check (state <> 'accepted' or rows_in = rows_accepted + rows_rejected + rows_duplicate)
+);
+create index if not exists deliveries_by_table on deliveries (source, "table", extract_date);
+create table if not exists sightings (
+    source text not null, "table" text not null, file_name text not null,
+    size integer not null, mtime_ns integer not null, inode integer not null,
+    primary key (source, "table", file_name)
+) without rowid;
+create table if not exists gaps (
+    source text not null, "table" text not null, extract_date text not null,
+    why text not null, accepted_by text not null, accepted_at text not null,
+    primary key (source, "table", extract_date)
+) without rowid;
+create table if not exists publishes (
+    snapshot_id text primary key, input_fingerprint text not null, published_at text not null,
+    manifest_hash text not null, state text not null
+);
+"""
+_DELIVERY_COLUMNS = (
+    "sequence", "source", "table", "file_name", "sha256", "extract_date", "revision", "state", "bytes", "rows_in",
+    "rows_accepted", "rows_rejected", "rows_duplicate", "expected_rows", "reason_code", "reason", "warnings",
+    "contract_fingerprint", "received_at",
+)  # fmt: skip
+_RECORD_DELIVERY = "insert or replace into deliveries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Ledger:
+    """The ledger of one home. Open it with `with Ledger(settings.ledger_path) as ledger:`; safe between threads."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute("pragma synchronous = full")
+        self._connection.executescript(_SCHEMA)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("begin immediate")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("rollback")
+                raise
+            self._connection.execute("commit")
+
+    def _rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def record(self, deliveries: Iterable[Delivery], sightings: Iterable[Sighting] = ()) -> list[Delivery]:
+        """Write the outcome of a batch of files in one transaction.
+
+        A delivery with a `sequence` replaces that row (it was read again); one without is appended. Deliveries come
+        back with their sequence.
+        """
+        written = []
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction() as connection:
+            for delivery in deliveries:
+                delivery = delivery if delivery.received_at else replace(delivery, received_at=now)
+                values = [_to_column(getattr(delivery, name)) for name in _DELIVERY_COLUMNS[1:]]
+                cursor = connection.execute(_RECORD_DELIVERY, (delivery.sequence or None, *values))
+                written.append(replace(delivery, sequence=cursor.lastrowid or delivery.sequence))
+            connection.executemany(
+                "insert or replace into sightings values (?, ?, ?, ?, ?, ?)",
+                [(s.source, s.table, s.file_name, s.size, s.mtime_ns, s.inode) for s in sightings],
+            )
+        return written
+
+    def deliveries(
+        self, source: str | None = None, table: str | None = None, states: Iterable[State] = ()
+    ) -> list[Delivery]:
+        """Deliveries in order of arrival; of one source, one table, some states."""
+        wanted = set(states)
+        rows = self._rows(
+            'select * from deliveries where (?1 is null or source = ?1) and (?2 is null or "table" = ?2)'
+            " order by sequence",
+            (source, table),
+        )
+        return [delivery for delivery in map(_delivery, rows) if not wanted or delivery.state in wanted]
+
+    def sightings(self, source: str, table: str) -> dict[str, Sighting]:
+        """Known landing files of one table, by name."""
+        rows = self._rows('select * from sightings where source = ? and "table" = ?', (source, table))
+        return {row[2]: Sighting(*row) for row in rows}
+
+    def refused_unread(self, source: str, table: str) -> dict[str, str]:
+        """Landing files whose last delivery was refused by name, kind or size alone, with the reason's code."""
+        rows = self._rows(
+            'select file_name, sha256, reason_code from deliveries where source = ? and "table" = ? order by sequence',
+            (source, table),
+        )
+        last = {file_name: (sha256, code) for file_name, sha256, code in rows}
+        return {file_name: code for file_name, (sha256, code) in last.items() if not sha256}
+
+    def newest_extract_date(self) -> date | None:
+        """Newest extract date that any table of any source delivered and that was accepted."""
+        ((newest,),) = self._rows("select max(extract_date) from deliveries where state = 'accepted'")
+        return date.fromisoformat(newest) if newest else None
+
+    def release(self, sequence: int, why: str) -> Delivery:
+        """Accept a held delivery: a person looked at it.
+
+        Raises:
+            CxwError: E-LND-017 when that delivery is not held.
+        """
+        held = [delivery for delivery in self.deliveries(states=["held"]) if delivery.sequence == sequence]
+        if not held:
+            raise CxwError("E-LND-017", "this delivery is not held", where=f"delivery {sequence}")
+        warnings = (*held[0].warnings, f"held ({held[0].reason_code}), released by a person: {why}")
+        return self.record([replace(held[0], state="accepted", reason_code="", reason="", warnings=warnings)])[0]
+
+    def accept_gap(self, source: str, table: str, extract_date: date, *, why: str, accepted_by: str) -> None:
+        """Say that nothing will ever come for this extract date."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into gaps values (?, ?, ?, ?, ?, ?)",
+                (source, table, extract_date.isoformat(), why, accepted_by, now),
+            )
+
+    def gaps(self, source: str | None = None, table: str | None = None) -> list[Gap]:
+        """Accepted gaps by table and date."""
+        sql = 'select * from gaps where (?1 is null or source = ?1) and (?2 is null or "table" = ?2) order by 1, 2, 3'
+        return [Gap(*row[:2], date.fromisoformat(row[2]), *row[3:]) for row in self._rows(sql, (source, table))]
+
+    def record_publish(self, publish: Publish) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "insert or replace into publishes values (?, ?, ?, ?, ?)",
+                (
+                    publish.snapshot_id,
+                    publish.input_fingerprint,
+                    publish.published_at,
+                    publish.manifest_hash,
+                    publish.state,
+                ),
+            )
+
+    def publishes(self) -> list[Publish]:
+        """Publishes, oldest first."""
+        return [Publish(*row) for row in self._rows("select * from publishes order by published_at, snapshot_id")]
+
+    def input_fingerprint(self) -> str:
+        """sha256 of what the marts are made from, whatever the order in which it arrived.
+
+        That is the accepted deliveries, and what decides how far a table is observed: refused and held ones, gaps.
+        """
+        parts = self._rows(
+            'select source, "table", sha256, extract_date, revision, state, contract_fingerprint, rows_accepted'
+            " from deliveries where state <> 'duplicate' and extract_date is not null"
+            " union all select source, \"table\", '', extract_date, 0, 'gap', '', 0 from gaps"
+        )
+        lines = sorted(json.dumps(part) for part in parts)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _to_column(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return json.dumps(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    values = dict(zip(_DELIVERY_COLUMNS, row, strict=True))
+    values["warnings"] = tuple(json.loads(values["warnings"]))
+    values["extract_date"] = date.fromisoformat(values["extract_date"]) if values["extract_date"] else None
+    return Delivery(**values)

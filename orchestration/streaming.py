@@ -1,0 +1,139 @@
+"""One large file from raw object to typed Parquet without holding it in memory.
+
+Lives here: the streaming twin of `extracts.read_small`: same SQL, same accounts, rows go straight to a file.
+Does not live here: what happens to the file written (`landing.py`). The common case is one pass; rejected rows,
+duplicates and rows set aside by rules each cost another, which only files that have them pay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.casting import LINEAGE, Casting, literal, quote
+from orchestration.contracts import Contract
+from orchestration.errors import CxwError
+from orchestration.extracts import RowRules, Source, deliver, row_text
+from orchestration.rejects import Account
+from orchestration.settings import Settings
+
+_RULE_ROWS = 500_000
+
+
+def write_large(
+    connection: duckdb.DuckDBPyConnection, casting: Casting, schema: pa.Schema, source: Source, contract: Contract,
+    settings: Settings, target: Path, row_rules: RowRules | None = None,
+) -> None:  # fmt: skip
+    """Write the typed rows of one file to `target`; its account is complete afterwards."""
+    account = source.account
+    columns = ", ".join(quote(name) for name in (*(column.name for column in contract.columns), *LINEAGE))
+    deliver(connection, [source], contract, settings, schema)
+    connection.execute("set preserve_insertion_order = false")  # rows carry their line; order would cost memory
+    select = f"select {columns} from ({casting.judged}) where _problem is null and _odd_clock >= 0"  # noqa: S608 (composed in casting.py)
+    (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} (format parquet)").fetchone()
+    if account.refusal:
+        return
+    if written < account.rows_in - account.rejected:
+        _account_for_rejects(connection, casting, schema, source, contract, settings)
+        if account.refusal:
+            return
+    losers = _later_twins(connection, target)
+    account.duplicates = len(losers)
+    dropped = losers
+    if row_rules:
+        flagged = _flagged(target, row_rules, set(losers.tolist()), account)
+        dropped = np.concatenate([losers, flagged])
+    if len(dropped):
+        _rewrite_without(connection, target, dropped)
+    account.accepted = written - len(dropped)
+
+
+def _account_for_rejects(
+    connection: duckdb.DuckDBPyConnection,
+    casting: Casting,
+    schema: pa.Schema,
+    source: Source,
+    contract: Contract,
+    settings: Settings,
+) -> None:
+    """Read the file again for the rows that broke a rule; the first account's structural rejects are counted anew."""
+    first, announced = source.account, source.delivery.expected_rows
+    source.account = Account(first.table, first.where, announced_rows=announced)
+    deliver(connection, [source], contract, settings, schema)
+    statement = f"select _line, _problem, _raw from ({casting.judged}) where _problem is not null"  # noqa: S608
+    try:
+        for batch in connection.execute(statement).to_arrow_reader(10_000):
+            for line, problem, raw in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                rule = casting.rules[problem - 1]
+                source.account.reject(line, rule.column, rule.code, rule.what, raw)
+    except CxwError as refusal:
+        source.account.refusal = refusal
+    if source.account.refusal is None and source.account.rows_in != first.rows_in:
+        source.account.refusal = CxwError(
+            "E-LND-011", "two readings found different numbers of rows", where=first.where
+        )
+
+
+def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.ndarray:
+    """Lines of rows that equal an earlier row of the file in every contract column."""
+    connection.register("hashes", _reader(written, ["_row_hash", "_line"]))
+    connection.execute(
+        "create or replace temp table suspects as"
+        " select digest from (select hash(_row_hash) as digest from hashes) group by digest having count(*) > 1"
+    )
+    connection.register("hashes", _reader(written, ["_row_hash", "_line"]))
+    rows = connection.execute(
+        "select _line from ("
+        " select _line, row_number() over (partition by _row_hash order by _line) as nth from hashes"
+        " where hash(_row_hash) in (select digest from suspects)"
+        ") where nth > 1"
+    ).fetchnumpy()
+    return np.asarray(rows["_line"], np.int64)
+
+
+def _flagged(written: Path, row_rules: RowRules, already: set[int], account: Account) -> np.ndarray:
+    """Lines of rows that a rule of the suite sets aside, noted in the account."""
+    lines: list[int] = []
+    for chunk in _chunks(written):
+        numbers = chunk.column("_line").to_numpy()
+        for positions, rule in row_rules(chunk):
+            for position in np.asarray(positions, np.int64).tolist():
+                line = int(numbers[position])
+                if line in already:
+                    continue
+                already.add(line)
+                lines.append(line)
+                account.reject(line, "", "E-TYP-004", rule, row_text(chunk, position))
+    return np.array(lines, np.int64)
+
+
+def _chunks(written: Path) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    for batch in pq.ParquetFile(written).iter_batches(100_000):
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= _RULE_ROWS:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _reader(written: Path, columns: list[str] | None = None) -> pa.RecordBatchReader:
+    # Through Arrow, not read_parquet: a path with * or [ in it would be taken for a pattern.
+    file = pq.ParquetFile(written)
+    schema = pa.schema([file.schema_arrow.field(name) for name in columns]) if columns else file.schema_arrow
+    return pa.RecordBatchReader.from_batches(schema, file.iter_batches(100_000, columns=columns))
+
+
+def _rewrite_without(connection: duckdb.DuckDBPyConnection, written: Path, lines: np.ndarray) -> None:
+    reduced = written.with_suffix(".reduced")
+    connection.register("whole", _reader(written))
+    connection.register("dropped", pa.table({"_line": lines}))
+    statement = "select * from whole where _line not in (select _line from dropped)"
+    connection.execute(f"copy ({statement}) to {literal(str(reduced))} (format parquet)")
+    reduced.rename(written)
