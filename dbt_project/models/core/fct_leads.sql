@@ -19,7 +19,7 @@ purchases as (
     select
         customer_key,
         closed_at as purchased_at
-    from {{ ref('int_opportunities__resolved') }}
+    from {{ ref('fct_opportunities') }}
     where is_won
         and customer_key is not null
 ),

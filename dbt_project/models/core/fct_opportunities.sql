@@ -1,5 +1,6 @@
 -- Opportunities and what the won ones are worth at the rate of their closing day. The lead is the one that the
--- opportunity names, else the oldest lead that names the opportunity.
+-- opportunity names, known or not; when it names none, the oldest lead that names the opportunity. An opportunity
+-- without a contact belongs to the person of its lead.
 with opportunities as (
     select
         *,
@@ -12,6 +13,7 @@ leads as (
         id_namespace,
         lead_id,
         opportunity_id,
+        customer_key,
         {{ surrogate_key(['id_namespace', 'lead_id']) }} as lead_key,
         row_number() over (
             partition by id_namespace, opportunity_id
@@ -25,6 +27,7 @@ rated as (
     select
         opportunities.*,
         coalesce(named_leads.lead_key, naming_leads.lead_key) as lead_key,
+        coalesce(opportunities.customer_key, naming_leads.customer_key) as person_key,
         {{ exchange_rate('opportunities.currency_code', 'rates.exchange_rate') }} as exchange_rate
     from opportunities
     left join leads as named_leads
@@ -34,6 +37,7 @@ rated as (
         on naming_leads.id_namespace = opportunities.id_namespace
         and naming_leads.opportunity_id = opportunities.opportunity_id
         and naming_leads.naming_rank = 1
+        and opportunities.lead_id is null
     left join {{ ref('int_exchange_rates__daily') }} as rates
         on rates.rate_date = opportunities.closed_date
         and rates.currency_code = opportunities.currency_code
@@ -42,7 +46,7 @@ rated as (
 final as (
     select
         {{ surrogate_key(['id_namespace', 'opportunity_id']) }} as opportunity_key,
-        customer_key,
+        person_key as customer_key,
         lead_key,
         source_system,
         opportunity_id,
