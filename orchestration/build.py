@@ -18,6 +18,8 @@ from orchestration.contracts import Contract
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from orchestration.ledger import Ledger
     from orchestration.project import NodeResult
     from orchestration.warehouse import Warehouse
@@ -70,10 +72,12 @@ def register_pipeline_inputs(
     """`meta_input`: how far each delivered table is observed, and every mart's `as_of`. Returns the latter."""
     import pyarrow as pa
 
-    from orchestration.landing import observed_through
+    from orchestration.cadence import observe
 
     chosen = set(sources)
-    observed = observed_through([c for c in contracts.values() if c.source in chosen], settings, ledger)
+    observed = [
+        seen for contract in contracts.values() if contract.source in chosen and (seen := observe(contract, ledger))
+    ]
     schema = pa.schema(
         [
             ("source", pa.string()),
@@ -133,25 +137,26 @@ def mart_as_of(
     return as_of
 
 
-def resolve_identity(settings: Settings, warehouse: Warehouse, snapshot_id: str) -> dict[str, int]:
-    """People of the conformed records and events into `identity_output`; returns row counts by table."""
+def resolve_identity(
+    settings: Settings, warehouse: Warehouse, snapshot_id: str, published: tuple[pa.Table, pa.Table] | None = None
+) -> dict[str, int]:
+    """People of the conformed records and mentions into `identity_output`; returns row counts by table.
+
+    Args:
+        published: `customer_identities` and `retired keys` of the snapshot now served; None before the first.
+    """
     from orchestration import identity
 
-    frames = {
-        name: warehouse.table("conformed", name)
-        for name in (
-            "int_contacts__unioned",
-            "int_leads__unioned",
-            "int_customers__unioned",
-            "int_identity__event_references",
-        )
+    records = {
+        name: warehouse.table("conformed", f"int_{name}__unioned") for name in ("contacts", "leads", "customers")
     }
+    served, retired = published or (None, None)
     tables = identity.resolve(
-        contacts=frames["int_contacts__unioned"],
-        leads=frames["int_leads__unioned"],
-        customers=frames["int_customers__unioned"],
-        event_references=frames["int_identity__event_references"],
+        **records,
+        mentions=warehouse.table("conformed", "int_identity__mentions"),
         settings=settings,
+        published_identities=served,
+        retired_keys=retired,
         snapshot_id=snapshot_id,
     ).tables()
     for name, rows in tables.items():

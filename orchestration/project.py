@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -124,9 +125,17 @@ def invoke(
     callbacks = [_node_listener(on_node)] if on_node else []
     runner = dbtRunner(manifest=manifest, callbacks=callbacks)
     outcome = runner.invoke([*arguments, *_places(settings.dbt_target)])
+    _let_go_of_the_build_file()
     if outcome.exception is not None:
         raise CxwError("E-DBT-002", _without_values(str(outcome.exception)), where=" ".join(arguments)) from None
     return [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
+
+
+def _let_go_of_the_build_file() -> None:
+    """dbt-duckdb keeps its connection for the life of the process; identity, Markov and the publish need the file."""
+    adapter = sys.modules.get("dbt.adapters.duckdb.connections")
+    if adapter is not None:
+        adapter.DuckDBConnectionManager.close_all_connections()
 
 
 def _places(target: Path) -> list[str]:
