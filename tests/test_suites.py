@@ -21,7 +21,7 @@ from contract_files import contracts
 
 from orchestration.errors import CxwError
 from orchestration.rules import DELIVERY_COLUMNS, RULE_TYPES, Rule, Suite, load_suites
-from orchestration.suites import delivery_volumes, validate
+from orchestration.suites import delivery_volumes, row_rules, validate
 from orchestration.warehouse import LINEAGE_COLUMNS
 
 EXPECTATIONS = Path(__file__).parent.parent / "expectations"
@@ -374,3 +374,46 @@ def test_rule_types_are_great_expectations_own() -> None:
     for name, arguments in RULE_TYPES.items():
         fields = set(get_expectation_impl(name).__fields__)
         assert arguments <= fields, f"{name} does not take {arguments - fields}"
+
+
+# --- setting rows aside at intake ---
+
+
+def test_intake_learns_which_rows_to_set_aside_and_the_door_shows_it() -> None:
+    suite = SUITES["finance.exchange_rates"]
+    aside = row_rules(suite)
+    assert aside is not None
+    codes, rates = ["GBP", "gbp", "USD"], [Decimal("1.1"), Decimal("1.2"), Decimal(0)]
+    columns = {column.name: _arrow(column.data_type) for column in CONTRACTS[suite.subject].columns}
+    rows = pa.table(
+        {
+            "rate_date": pa.array([date(2026, 3, 1)] * 3),
+            "currency_code": codes,
+            "rate_to_reporting": pa.array(rates, columns["rate_to_reporting"]),
+        }
+    )
+    assert aside.results() == []
+    found = {rule: positions.tolist() for positions, rule in aside(rows)}
+    assert found == {"rate_is_above_zero": [2], "currency_code_is_three_capital_letters": [1]}
+    assert aside(rows.slice(0, 1)) == []
+    results = {result.name: result for result in validate(suite, [rows.slice(0, 1)], known=aside.results())}
+    assert [rule.name for rule in suite.rules] == list(results)
+    assert {result.observed for result in results.values()} == {"1 of 4 rows fail"}
+    assert results["currency_code_is_three_capital_letters"].unexpected_rows == (1,)
+
+
+def test_share_sees_the_rows_that_are_set_aside() -> None:
+    suite = SUITES["ecommerce.refunds"]
+    aside = row_rules(suite)
+    assert aside is not None
+    types = {column.name: _arrow(column.data_type) for column in CONTRACTS[suite.subject].columns}
+    rows = pa.table({name: pa.array([Decimal(-5) if name == "amount" else None] * 60, types[name]) for name in types})
+    [(positions, rule)] = aside(rows)
+    assert (rule, len(positions)) == ("refund_amount_is_not_negative", 60)
+    held = [result.name for result in validate(suite, [], known=aside.results()) if not result.has_passed]
+    assert {"refund_amount_is_not_negative", "refunds_are_delivered_as_positive_numbers"} <= set(held)
+
+
+def test_suite_without_quarantine_rules_asks_nothing_of_intake() -> None:
+    assert row_rules(SUITES["ecommerce.customers"]) is None
+    assert row_rules(None) is None
