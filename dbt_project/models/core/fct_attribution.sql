@@ -2,7 +2,8 @@
     Credits are whole millionths until the last step. Models with rational shares are divided as whole numbers; for
     time_decay and markov each weight is taken relative to the largest of its conversion (so nothing underflows) and
     rounded to a whole number of 1e-12 before anything is added: sums do not depend on row order, and two engines
-    whose power() differs in the last bit agree.
+    whose power() differs in the last bit agree. Remainders are compared to five digits of a millionth, because those
+    that are equal on paper (1/3 of one weight, 4/3 of another) must tie.
 #}
 {% set one = 'cast(1000000 as bigint)' %}
 {% set weighted_models = ['time_decay', 'markov'] %}
@@ -72,7 +73,7 @@ ranked as (
         {% for model in weighted_models -%}
         {{ one }} - cast(sum({{ model }}_millionths) over (partition by order_key) as bigint) as {{ model }}_left,
         row_number() over (
-            partition by order_key order by {{ model }}_remainder desc, touch_number
+            partition by order_key order by round(1e5 * {{ model }}_remainder / {{ model }}_total) desc, touch_number
         ) as {{ model }}_rank{{ ',' if not loop.last }}
         {% endfor %}
     from floored

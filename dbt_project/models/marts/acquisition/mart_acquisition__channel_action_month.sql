@@ -1,6 +1,6 @@
 {#
-    An action type whose table never arrived has no count. A column that never arrived shows in its rows: no lead
-    carries a time although some are said to be qualified, no opportunity has a creation time, no touchpoint a kind.
+    A column that never arrived leaves its action type unknown, and shows in the rows: no lead carries a time although
+    some are said to be qualified, no opportunity has a creation time, no touchpoint a kind.
 #}
 with deliveries as (
     select
@@ -22,25 +22,24 @@ touchpoints as (
 ),
 
 action_types as (
-    select
-        'click' as action_type,
-        {{ is_delivered('touchpoints') }} and (select count(*) = 0 or count(kind) > 0 from touchpoints) as is_counted
+    select 'click' as action_type, (select count(*) = 0 or count(kind) > 0 from touchpoints) as is_known
     union all
-    select 'session' as action_type, {{ is_delivered('sessions') }} as is_counted
+    select 'session' as action_type, true as is_known
     union all
-    select 'lead' as action_type, {{ is_delivered('leads') }} as is_counted
+    select 'lead' as action_type, true as is_known
     union all
     select
         'qualified_lead' as action_type,
-        {{ is_delivered('leads') }} and (
-            select count(qualified_at) > 0 or count(case when lead_status in ('qualified', 'converted') then 1 end) = 0 from leads
-        ) as is_counted
+        (
+            select count(qualified_at) > 0 or count(case when lead_status in ('qualified', 'converted') then 1 end) = 0
+            from leads
+        ) as is_known
     union all
     select
         'opportunity' as action_type,
-        {{ is_delivered('opportunities') }} and (select count(*) = 0 or count(created_at) > 0 from opportunities) as is_counted
+        (select count(*) = 0 or count(created_at) > 0 from opportunities) as is_known
     union all
-    select 'order' as action_type, {{ is_delivered('orders') }} as is_counted
+    select 'order' as action_type, true as is_known
 ),
 
 actions as (
@@ -133,7 +132,7 @@ keys as (
 measured as (
     select
         keys.*,
-        case when action_types.is_counted then coalesce(counted_actions.action_count, 0) end as action_count,
+        case when action_types.is_known then coalesce(counted_actions.action_count, 0) end as action_count,
         case
             when not deliveries.has_spend then null
             when keys.action_type = 'click' then {{ zero_without_rows('platforms.click_count', 'platforms.row_count') }}

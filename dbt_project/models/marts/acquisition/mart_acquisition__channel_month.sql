@@ -1,6 +1,5 @@
 with deliveries as (
     select
-        {{ is_delivered('orders') }} as has_orders,
         {{ is_delivered('costs') }} as has_costs,
         {{ is_delivered('spend') }} or (select count(*) > 0 from {{ ref('fct_costs') }} where category = 'media') as has_media,
         {{ as_of('mart_acquisition__channel_month') }} as as_of
@@ -93,11 +92,9 @@ measured as (
                 coalesce(cast(media.amount as decimal(28, 14)), 0) + coalesce(cast(allocations.amount as decimal(28, 14)), 0)
             when coalesce(media.row_count, 0) + coalesce(allocations.row_count, 0) = 0 then 0
         end as fully_loaded_cost_amount,
-        case when deliveries.has_orders then coalesce(attributed.order_count, 0) end as attributed_order_count,
-        case when deliveries.has_orders then coalesce(attributed.new_customer_count, 0) end as attributed_new_customer_count,
-        case when deliveries.has_orders then
-            {{ zero_without_rows('attributed.net_revenue_amount', 'attributed.row_count') }}
-        end as attributed_net_revenue_amount,
+        coalesce(attributed.order_count, 0) as attributed_order_count,
+        coalesce(attributed.new_customer_count, 0) as attributed_new_customer_count,
+        {{ zero_without_rows('attributed.net_revenue_amount', 'attributed.row_count') }} as attributed_net_revenue_amount,
         coalesce(cast({{ dbt.last_day('keys.month', 'month') }} as date) <= deliveries.as_of, false) as is_final
     from keys
     cross join deliveries

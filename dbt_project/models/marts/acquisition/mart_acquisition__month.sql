@@ -2,7 +2,6 @@
 
 with deliveries as (
     select
-        {{ is_delivered('orders') }} as has_orders,
         {{ is_delivered('costs') }} as has_costs,
         {{ is_delivered('spend') }} or (select count(*) > 0 from {{ ref('fct_costs') }} where category = 'media') as has_media,
         {{ as_of('mart_acquisition__month') }} as as_of
@@ -102,7 +101,6 @@ months as (
 costs as (
     select
         months.month,
-        deliveries.has_orders,
         deliveries.has_costs,
         deliveries.has_media,
         deliveries.as_of,
@@ -127,11 +125,13 @@ costs as (
     left join ledger on ledger.month = months.month
 ),
 
-margin_rows as (
+cohort_events as (
     select
         acquisitions.cohort_month as month,
         {{ dbt.datediff('acquisitions.acquired_date', 'orders.ordered_date', 'day') }} as day_number,
-        orders.gross_margin_amount as amount
+        orders.gross_margin_amount,
+        0 as refund_count,
+        cast(null as decimal(38, 14)) as refund_amount
     from acquisitions
     inner join {{ ref('fct_orders') }} as orders on orders.customer_key = acquisitions.customer_key
     where orders.is_counted
@@ -139,39 +139,55 @@ margin_rows as (
     select
         acquisitions.cohort_month as month,
         {{ dbt.datediff('acquisitions.acquired_date', 'refunds.refunded_date', 'day') }} as day_number,
-        -refunds.refund_amount as amount
+        cast(null as decimal(38, 14)) as gross_margin_amount,
+        1 as refund_count,
+        refunds.refund_amount
     from acquisitions
     inner join {{ ref('fct_refunds') }} as refunds on refunds.customer_key = acquisitions.customer_key
     where refunds.is_counted and not refunds.precedes_first_order
 ),
 
-margin_days as (
+cohort_days as (
     select
         month,
         day_number,
-        sum(amount) as amount
-    from margin_rows
+        sum(gross_margin_amount) as gross_margin_amount,
+        sum(refund_count) as refund_count,
+        sum(refund_amount) as refund_amount
+    from cohort_events
     where day_number >= 0
     group by month, day_number
+),
+
+-- Day 0 holds the first orders, so a day is reached by what happened up to and including it: k = day_number + 1.
+days_to_date as (
+    select
+        month,
+        day_number,
+        {% for column in ['gross_margin_amount', 'refund_count', 'refund_amount'] -%}
+        sum({{ column }}) over (
+            partition by month order by day_number rows between unbounded preceding and current row
+        ) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from cohort_days
 ),
 
 margins_to_date as (
     select
         month,
         day_number,
-        sum(amount) over (
-            partition by month order by day_number rows between unbounded preceding and current row
-        ) as amount
-    from margin_days
+        {{ less_refunds('gross_margin_amount', '1', 'refund_amount', 'refund_count') }} as margin_amount
+    from days_to_date
 ),
 
+-- The last day with an event in the first year stands for day 364.
 cohort_margins as (
     select
         month,
-        sum(amount) as margin_amount_365d
-    from margin_days
+        margin_amount as margin_amount_365d
+    from margins_to_date
     where day_number < 365
-    group by month
+    qualify row_number() over (partition by month order by day_number desc) = 1
 ),
 
 -- Cost and margin are over the same customers, so the totals are compared, not the two quotients.
@@ -183,7 +199,8 @@ paybacks as (
     inner join costs on costs.month = margins_to_date.month
     inner join cohorts on cohorts.month = margins_to_date.month
     where
-        margins_to_date.amount >= costs.sales_and_marketing_cost_amount
+        margins_to_date.margin_amount >= costs.sales_and_marketing_cost_amount
+        and cast({{ dbt.last_day('costs.month', 'month') }} as date) <= costs.as_of
         and {{ dbt.datediff('cohorts.last_acquired_date', 'costs.as_of', 'day') }} >= margins_to_date.day_number
     group by margins_to_date.month
 ),
@@ -191,11 +208,9 @@ paybacks as (
 measured as (
     select
         costs.*,
-        case when costs.has_orders then coalesce(cohorts.new_customer_count, 0) end as new_customer_count,
-        case when costs.has_orders then coalesce(paid.paid_new_customer_count, 0) end as paid_new_customer_count,
-        case when costs.has_orders then
-            {{ less_refunds('orders.amount', 'orders.row_count', 'refunds.amount', 'refunds.row_count') }}
-        end as net_revenue_amount,
+        coalesce(cohorts.new_customer_count, 0) as new_customer_count,
+        coalesce(paid.paid_new_customer_count, 0) as paid_new_customer_count,
+        {{ less_refunds('orders.amount', 'orders.row_count', 'refunds.amount', 'refunds.row_count') }} as net_revenue_amount,
         cohort_margins.margin_amount_365d,
         paybacks.payback_days,
         cast({{ dbt.last_day('costs.month', 'month') }} as date) <= costs.as_of as is_month_complete,

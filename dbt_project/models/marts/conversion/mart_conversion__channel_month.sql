@@ -1,19 +1,12 @@
-with deliveries as (
-    select
-        {{ is_delivered('leads') }} as has_leads,
-        {{ is_delivered('sessions') }} as has_sessions,
-        {{ is_delivered('opportunities') }} as has_opportunities,
-        {{ is_delivered('orders') }} or {{ is_delivered('opportunities') }} as has_conversions,
-        {{ as_of('mart_conversion__channel_month') }} as as_of
-),
-
-leads as (
+with leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
 -- Leads are said to be qualified and none says when: the column never arrived.
-columns_delivered as (
-    select count(qualified_at) > 0 or count(case when lead_status in ('qualified', 'converted') then 1 end) = 0 as has_qualified_at
+observed as (
+    select
+        count(qualified_at) > 0 or count(case when lead_status in ('qualified', 'converted') then 1 end) = 0 as has_qualified_at,
+        {{ as_of('mart_conversion__channel_month') }} as as_of
     from leads
 ),
 
@@ -80,40 +73,25 @@ keys as (
 measured as (
     select
         keys.*,
-        case when deliveries.has_leads then coalesce(cohorts.lead_count, 0) end as lead_count,
-        case when deliveries.has_leads and deliveries.has_conversions then
-            coalesce(cohorts.existing_customer_lead_count, 0)
-        end as existing_customer_lead_count,
-        case when deliveries.has_leads and columns_delivered.has_qualified_at then
-            coalesce(cohorts.qualified_lead_count, 0)
-        end as qualified_lead_count,
-        case when deliveries.has_leads and deliveries.has_opportunities then
-            coalesce(cohorts.opportunity_count, 0)
-        end as opportunity_count,
-        case when deliveries.has_leads and deliveries.has_opportunities then
-            coalesce(cohorts.won_lead_count, 0)
-        end as won_lead_count,
-        case when deliveries.has_leads and deliveries.has_opportunities then
-            {{ zero_without_rows('cohorts.won_amount', 'cohorts.won_opportunity_count') }}
-        end as won_amount,
-        {% for count in ['converted_lead_count', 'converted_lead_count_30d', 'converted_lead_count_90d'] -%}
-        case when deliveries.has_leads and deliveries.has_conversions then coalesce(cohorts.{{ count }}, 0) end as {{ count }},
+        {% for count in [
+            'lead_count', 'existing_customer_lead_count', 'opportunity_count', 'won_lead_count', 'converted_lead_count',
+            'converted_lead_count_30d', 'converted_lead_count_90d',
+        ] -%}
+        coalesce(cohorts.{{ count }}, 0) as {{ count }},
         {% endfor -%}
-        case when deliveries.has_leads and deliveries.has_conversions then
-            coalesce(conversions.converting_lead_count, 0)
-        end as converting_lead_count,
+        case when observed.has_qualified_at then coalesce(cohorts.qualified_lead_count, 0) end as qualified_lead_count,
+        {{ zero_without_rows('cohorts.won_amount', 'cohorts.won_opportunity_count') }} as won_amount,
+        coalesce(conversions.converting_lead_count, 0) as converting_lead_count,
         cohorts.median_days_to_convert,
-        case when deliveries.has_sessions then coalesce(sessions.session_count, 0) end as session_count,
+        coalesce(sessions.session_count, 0) as session_count,
         case
-            when not deliveries.has_sessions then null
             when sessions.session_count is null then 0
             when sessions.known_session_count > 0 then sessions.session_with_order_count
         end as session_with_order_count,
-        cast({{ dbt.last_day('keys.month', 'month') }} as date) <= deliveries.as_of as is_month_complete,
-        {{ dbt.datediff('cohorts.last_created_date', 'deliveries.as_of', 'day') }} as days_observed
+        cast({{ dbt.last_day('keys.month', 'month') }} as date) <= observed.as_of as is_month_complete,
+        {{ dbt.datediff('cohorts.last_created_date', 'observed.as_of', 'day') }} as days_observed
     from keys
-    cross join deliveries
-    cross join columns_delivered
+    cross join observed
     left join cohorts on cohorts.month = keys.month and cohorts.marketing_channel = keys.marketing_channel
     left join conversions on conversions.month = keys.month and conversions.marketing_channel = keys.marketing_channel
     left join sessions on sessions.month = keys.month and sessions.marketing_channel = keys.marketing_channel
