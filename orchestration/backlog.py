@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -71,25 +72,35 @@ def pending(contracts: Iterable[Contract], settings: Settings, ledger: Ledger, t
     return Plan(new, reread, waiting, _unknown_folders(contracts, settings), known)
 
 
-def stale(contract: Contract, settings: Settings, ledger: Ledger) -> list[tuple[Delivery, str]]:
-    """Deliveries to be read again from their raw objects, and why."""
+def stale(
+    contract: Contract, settings: Settings, ledger: Ledger, known: list[Delivery] | None = None
+) -> list[tuple[Delivery, str]]:
+    """Deliveries to be read again from their raw objects, and why. `known`: the table's deliveries, if at hand."""
     found = []
-    for delivery in ledger.deliveries(contract.source, contract.table, ["accepted", "refused", "held"]):
-        if not delivery.sha256 or delivery.reason_code == "E-LND-008":
+    current = {refused: reading_fingerprint(contract, settings, was_refused=refused) for refused in (False, True)}
+    for delivery in ledger.deliveries(contract.source, contract.table) if known is None else known:
+        if delivery.state == "duplicate" or not delivery.sha256 or delivery.reason_code == "E-LND-008":
             continue
-        if delivery.contract_fingerprint != reading_fingerprint(
-            contract, settings, was_refused=delivery.state == "refused"
-        ):
+        if delivery.contract_fingerprint != current[delivery.state == "refused"]:
             found.append((delivery, "the contract or a setting changed since it was read"))
-        elif delivery.state != "refused" and not typed_path(settings, delivery).exists():
-            found.append((delivery, "its typed file is missing"))
+        elif delivery.state != "refused" and _size(typed_path(settings, delivery)) != delivery.typed_bytes:
+            found.append((delivery, "its typed file is missing or cut"))
     return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 (thousands of times per cycle)
+    except FileNotFoundError:
+        return -1
 
 
 def typed_path(settings: Settings, delivery: Delivery) -> Path:
     """Typed Parquet of one delivery; DuckDB and Spark read the same file."""
-    folder = settings.typed / delivery.source / delivery.table / f"extract_date={delivery.extract_date}"
-    return folder / f"{delivery.sha256}-r{delivery.revision}.parquet"
+    return Path(
+        f"{settings.typed}/{delivery.source}/{delivery.table}/extract_date={delivery.extract_date}"
+        f"/{delivery.sha256}-r{delivery.revision}.parquet"
+    )
 
 
 def quarantine_path(settings: Settings, delivery: Delivery) -> Path:

@@ -22,6 +22,7 @@ from orchestration.contracts import Contract
 from orchestration.decompression import expanded
 from orchestration.delimited import read_delimited
 from orchestration.errors import CxwError
+from orchestration.intake import UNREADABLE_COUNT
 from orchestration.json_lines import read_json_lines
 from orchestration.ledger import Delivery
 from orchestration.rejects import Account
@@ -127,6 +128,8 @@ def _batches(
             yield pa.RecordBatch.from_arrays(arrays, names=[*schema.names, "_file", "_line"])
         if account.announced_rows is not None and account.announced_rows != account.rows_in:
             message = f"{account.announced_rows} rows announced, {account.rows_in} delivered"
+            if account.announced_rows == UNREADABLE_COUNT:
+                message = "the row-count file does not hold exactly one number"
             raise CxwError("E-LND-010", message, where=account.where)
     except CxwError as refusal:
         account.refusal = refusal

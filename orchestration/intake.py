@@ -8,11 +8,13 @@ only ever read. Bytes are trusted by checksum, never by name, time or place.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -25,6 +27,7 @@ from orchestration.ledger import Ledger, Sighting
 from orchestration.settings import Settings
 
 _BLOCK = 1 << 20
+UNREADABLE_COUNT = -1  # a row-count file without exactly one number; no file has so many rows
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # Not blocking: opening a pipe that nobody writes would otherwise hang the cycle.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -62,15 +65,6 @@ class Arrival:
 def object_path(settings: Settings, sha256: str) -> Path:
     """Where the immutable bytes of a delivery are kept."""
     return settings.raw_objects / sha256[:2] / sha256
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames into a folder last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def scan(contract: Contract, settings: Settings, ledger: Ledger, today: date | None = None) -> Scan:
@@ -179,34 +173,56 @@ def _folder(contract: Contract, settings: Settings) -> Iterator[int | None]:
 
 def take_in(
     candidates: Iterable[Candidate], contract: Contract, settings: Settings
-) -> Iterator[tuple[Candidate, Arrival | CxwError | None]]:
-    """Copy each candidate into the raw objects. None: it changed while being read, the next cycle takes it."""
+) -> list[tuple[Candidate, Arrival | CxwError | None]]:
+    """Copy candidates into the raw objects. None: it changed while being read, the next cycle takes it."""
     incoming = settings.raw_objects / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     for leftover in incoming.iterdir():  # one writer per home, so nothing in here is alive
         leftover.unlink()
-    folders: set[Path] = set()
+    outcomes: list[tuple[Candidate, Arrival | CxwError | None]] = []
+    copies: dict[Path, Path] = {}
     with _folder(contract, settings) as folder:
         for candidate in candidates:
-            if candidate.refusal or folder is None:
-                yield candidate, candidate.refusal
-                continue
-            try:
-                arrival = _copy(candidate, folder, incoming, contract, settings)
-            except CxwError as refusal:
-                yield candidate, refusal
-                continue
-            if arrival:
-                folders.add(object_path(settings, arrival.sha256).parent)
-            yield candidate, arrival
-    for each in folders:
-        sync_folder(each)
+            outcome: Arrival | CxwError | None = candidate.refusal
+            if candidate.refusal is None and folder is not None:
+                temporary = incoming / str(candidate.sighting.inode)
+                try:
+                    outcome = _copy(candidate, folder, temporary, contract, settings)
+                except CxwError as refusal:
+                    outcome = refusal
+                if isinstance(outcome, Arrival):
+                    copies[temporary] = object_path(settings, outcome.sha256)
+            outcomes.append((candidate, outcome))
+    _keep(copies)
+    return outcomes
 
 
-def _copy(candidate: Candidate, folder: int, incoming: Path, contract: Contract, settings: Settings) -> Arrival | None:
+def _keep(copies: Mapping[Path, Path]) -> None:
+    """Put copies in their places for good. Syncs run side by side: the file system joins them into few writes."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(_sync, copies))
+        for temporary, target in copies.items():
+            if target.exists() and target.stat().st_size == temporary.stat().st_size:
+                temporary.unlink()
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.chmod(0o444)
+            temporary.rename(target)
+        list(pool.map(_sync, {target.parent for target in copies.values()}))
+
+
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or the names in a folder, last through a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(candidate: Candidate, folder: int, temporary: Path, contract: Contract, settings: Settings) -> Arrival | None:
     sighting, digest = candidate.sighting, hashlib.sha256()
     where = f"{contract.name} {printable(sighting.file_name)}"
-    temporary = incoming / str(sighting.inode)
     deadline = time.monotonic() + settings.max_file_seconds
     try:
         source = os.open(sighting.file_name, _FILE, dir_fd=folder)
@@ -214,49 +230,36 @@ def _copy(candidate: Candidate, folder: int, incoming: Path, contract: Contract,
         return None
     except OSError as error:
         raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
-    with os.fdopen(source, "rb", buffering=0) as reader, temporary.open("wb", buffering=0) as writer:
-        try:
-            while block := reader.read(_BLOCK):
+    with os.fdopen(source, "rb", buffering=0) as reader:
+        if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
+            raise CxwError("E-LND-002", "not a regular file", where=where)
+        with temporary.open("wb", buffering=0) as writer:
+            while block := _read_block(reader, where):
                 digest.update(block)
                 writer.write(block)
                 if time.monotonic() > deadline:
-                    raise CxwError(
-                        "E-LND-005",
-                        f"reading took longer than max_file_seconds {settings.max_file_seconds}",
-                        where=where,
-                    )
-        except OSError as error:
-            if error.filename or error.errno != 5:  # EIO is the delivered file's fault, a full disk is not
-                raise
-            raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
+                    message = f"reading took longer than max_file_seconds {settings.max_file_seconds}"
+                    raise CxwError("E-LND-005", message, where=where)
         status = os.fstat(reader.fileno())
-        os.fsync(writer.fileno())
     if (status.st_size, status.st_mtime_ns, status.st_ino) != (sighting.size, sighting.mtime_ns, sighting.inode):
-        temporary.unlink()
         return None
-    if not stat.S_ISREG(status.st_mode):
-        raise CxwError("E-LND-002", "not a regular file", where=where)
-    sha256 = digest.hexdigest()
-    target = object_path(settings, sha256)
-    if target.exists() and target.stat().st_size == sighting.size:
-        temporary.unlink()
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.chmod(0o444)
-        temporary.rename(target)
-    return Arrival(sighting, candidate.name, sha256, _announced_rows(folder, sighting.file_name, contract))
+    return Arrival(sighting, candidate.name, digest.hexdigest(), _announced_rows(folder, sighting.file_name, contract))
+
+
+def _read_block(reader: io.FileIO, where: str) -> bytes:
+    try:
+        return reader.read(_BLOCK)
+    except OSError as error:
+        raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
 
 
 def _announced_rows(folder: int, file_name: str, contract: Contract) -> int | None:
     """Row count in the side file that the contract names; kept in the ledger, so that a rebuild needs no landing."""
     if not contract.extract.manifest:
         return None
-    where = f"{contract.name} {printable(file_name)}{contract.extract.manifest}"
     with os.fdopen(os.open(f"{file_name}{contract.extract.manifest}", _FILE, dir_fd=folder), "rb") as side:
         numbers = re.findall(rb"\d+", side.read(4096))
-    if len(numbers) != 1:
-        raise CxwError("E-LND-010", "the row-count file does not hold exactly one number", where=where)
-    return int(numbers[0])
+    return int(numbers[0]) if len(numbers) == 1 else UNREADABLE_COUNT
 
 
 def is_intact(settings: Settings, sha256: str) -> bool:

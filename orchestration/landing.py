@@ -82,10 +82,15 @@ def ingest(
     old = [each for each in known if force and each.sha256 and each.state != "duplicate"]
     old = [
         each
-        for each in old or [each for each, _ in stale(contract, settings, ledger)]
+        for each in old or [each for each, _ in stale(contract, settings, ledger, known)]
         if _is_wanted(each.extract_date, extract_dates)
     ]
-    results = retype(contract, settings, ledger, old, row_rules=row_rules) if old else []
+    results: list[DeliveryResult] = []
+    damage: CxwError | None = None
+    try:
+        results += retype(contract, settings, ledger, old, row_rules=row_rules)
+    except CxwError as error:
+        damage = error  # what is new still comes in
     seen = settle(scan(contract, settings, ledger, today), contract, settings, ledger, today)
     candidates = [
         each for each in seen.ready if _is_wanted(each.name.extract_date if each.name else None, extract_dates)
@@ -96,6 +101,8 @@ def ingest(
         deliveries, sightings, late = _register(candidates[begin : begin + _BATCH_FILES], contract, settings, known)
         waiting += late
         results += _read_and_record(deliveries, sightings, known, contract, settings, ledger, row_rules, is_new=True)
+    if damage:
+        raise damage
     return IngestResult(contract.name, tuple(results), tuple(waiting), time.monotonic() - started)
 
 

@@ -28,7 +28,9 @@ class Delivery:
     """One file that arrived. `file_name` is data, never a path; the bytes are the raw object `sha256`.
 
     `extract_date` is None and `sha256` empty when the file was refused by its name or kind alone. `warnings` and
-    `reason` never hold a value out of the file. `sequence` is the order of arrival, 0 before it is recorded.
+    `reason` never hold a value out of the file. `typed_bytes` is the size of its typed Parquet: that file is not synced
+    to disk, so another size after a power cut means that it must be made again. `sequence` is the order of arrival, 0
+    before it is recorded.
     """
 
     source: str
@@ -44,6 +46,7 @@ class Delivery:
     rows_rejected: int = 0
     rows_duplicate: int = 0
     expected_rows: int | None = None
+    typed_bytes: int = 0
     reason_code: str = ""
     reason: str = ""
     warnings: tuple[str, ...] = ()
@@ -99,6 +102,7 @@ create table if not exists deliveries (
     state text not null check (state in ('accepted', 'refused', 'duplicate', 'held')),
     bytes integer not null, rows_in integer not null, rows_accepted integer not null,
     rows_rejected integer not null, rows_duplicate integer not null, expected_rows integer,
+    typed_bytes integer not null,
     reason_code text not null, reason text not null, warnings text not null,
     contract_fingerprint text not null, received_at text not null,
     check (state <> 'accepted' or rows_in = rows_accepted + rows_rejected + rows_duplicate)
@@ -121,10 +125,13 @@ create table if not exists publishes (
 """
 _DELIVERY_COLUMNS = (
     "sequence", "source", "table", "file_name", "sha256", "extract_date", "revision", "state", "bytes", "rows_in",
-    "rows_accepted", "rows_rejected", "rows_duplicate", "expected_rows", "reason_code", "reason", "warnings",
+    "rows_accepted", "rows_rejected", "rows_duplicate", "expected_rows", "typed_bytes", "reason_code", "reason",
+    "warnings",
     "contract_fingerprint", "received_at",
 )  # fmt: skip
-_RECORD_DELIVERY = "insert or replace into deliveries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_RECORD_DELIVERY = (
+    "insert or replace into deliveries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Ledger:
@@ -202,7 +209,9 @@ class Ledger:
     def refused_unread(self, source: str, table: str) -> dict[str, str]:
         """Landing files whose last delivery was refused by name, kind or size alone, with the reason's code."""
         rows = self._rows(
-            'select file_name, sha256, reason_code from deliveries where source = ? and "table" = ? order by sequence',
+            'select file_name, sha256, reason_code from deliveries where source = ?1 and "table" = ?2 and file_name in'
+            " (select file_name from deliveries where source = ?1 and \"table\" = ?2 and sha256 = '')"
+            " order by sequence",
             (source, table),
         )
         last = {file_name: (sha256, code) for file_name, sha256, code in rows}

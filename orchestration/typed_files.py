@@ -2,12 +2,12 @@
 
 Lives here: small files together and large ones alone, the accounting check, the limit of rejected rows.
 Does not live here: reading (`extracts.py`, `streaming.py`), which deliveries are read (`landing.py`).
-Every file is written aside, synced, then renamed: a name is either absent or whole.
+Every file is written aside, then renamed. None is synced to disk: all can be made again from the raw objects, and the
+ledger knows the size that a typed file must have (`backlog.stale`).
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules, Source, engine, groups, read_small
 from orchestration.filenames import format_of
-from orchestration.intake import object_path, sync_folder
+from orchestration.intake import object_path
 from orchestration.ledger import Delivery
 from orchestration.rejects import Account
 from orchestration.settings import Settings
@@ -49,25 +49,31 @@ def read_deliveries(
     outcomes: dict[int, tuple[Delivery, float]] = {}
     sources = [Source(each, object_path(settings, each.sha256), format_of(each.file_name)) for each in deliveries]
     for bundle, is_large in _bundles(sources):
-        started, folders = time.monotonic(), set()
-        for source in _write(bundle, is_large, contract, settings, scratch, row_rules):
-            outcome = _outcome(source, contract, settings)
-            typed, aside = typed_path(settings, outcome), quarantine_path(settings, outcome)
-            written = _scratch_path(scratch, source)
-            if outcome.state == "accepted":
-                folders.add(_move(written, typed))
-            else:
-                written.unlink(missing_ok=True)
-                typed.unlink(missing_ok=True)
-            folders |= _write_quarantine(source, aside, scratch)
-            outcomes[id(source.delivery)] = (outcome, 0.0)
-        for folder in folders:
-            sync_folder(folder)
+        started = time.monotonic()
+        _write(bundle, is_large, contract, settings, scratch, row_rules)
+        made = [_settle(source, contract, settings, scratch) for source in bundle]
         share = (time.monotonic() - started) / len(bundle)
-        for source in bundle:
-            outcomes[id(source.delivery)] = (outcomes[id(source.delivery)][0], share)
+        outcomes |= {id(source.delivery): (outcome, share) for source, outcome in zip(bundle, made, strict=True)}
     shutil.rmtree(scratch, ignore_errors=True)
     return [outcomes[id(each)] for each in deliveries]
+
+
+def _settle(source: Source, contract: Contract, settings: Settings, scratch: Path) -> Delivery:
+    """Outcome of one file, its typed and quarantine files in their places."""
+    outcome = _outcome(source, contract, settings)
+    typed, written = typed_path(settings, outcome), _scratch_path(scratch, source)
+    if outcome.state == "accepted":
+        outcome = replace(outcome, typed_bytes=written.stat().st_size)
+        try:
+            written.rename(typed)
+        except FileNotFoundError:
+            typed.parent.mkdir(parents=True, exist_ok=True)
+            written.rename(typed)
+    else:
+        written.unlink(missing_ok=True)
+        typed.unlink(missing_ok=True)
+    _write_quarantine(source, quarantine_path(settings, outcome), scratch)
+    return outcome
 
 
 def _bundles(sources: list[Source]) -> Iterator[tuple[list[Source], bool]]:
@@ -94,7 +100,7 @@ def _write(
     settings: Settings,
     scratch: Path,
     row_rules: RowRules | None,
-) -> Iterator[Source]:
+) -> None:
     oddities: list[int] = []
     with engine(contract, settings, scratch, oddities) as connection:
         for casting, schema, members in groups(bundle, contract, settings):
@@ -106,13 +112,8 @@ def _write(
                 continue
             for source, rows in read_small(connection, casting, schema, members, contract, settings, row_rules):
                 if source.account.refusal is None:
-                    with _scratch_path(scratch, source).open("wb") as file:
-                        pq.write_table(
-                            rows, file, use_dictionary=False, store_schema=False, store_decimal_as_integer=True
-                        )
-                        file.flush()
-                        os.fsync(file.fileno())
-    yield from bundle
+                    path = str(_scratch_path(scratch, source))
+                    pq.write_table(rows, path, use_dictionary=False, store_schema=False, store_decimal_as_integer=True)
 
 
 def _scratch_path(scratch: Path, source: Source) -> Path:
@@ -164,28 +165,22 @@ def _refusal(code: str, message: str, account: Account) -> CxwError:
     return CxwError(code, message, where=account.where)
 
 
-def _move(written: Path, target: Path) -> Path:
-    with written.open("rb") as file:
-        os.fsync(file.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    written.rename(target)
-    return target.parent
-
-
-def _write_quarantine(source: Source, target: Path, scratch: Path) -> set[Path]:
+def _write_quarantine(source: Source, target: Path, scratch: Path) -> None:
     """Rejected rows with their place, rule and text; the file of an earlier reading goes when there are none."""
     delivery, rejects = source.delivery, source.account.rejects
     if not rejects:
         target.unlink(missing_ok=True)
-        return set()
+        return
     rows = pa.table(
         [
             [delivery.file_name] * len(rejects), [delivery.sha256] * len(rejects),
             [delivery.extract_date] * len(rejects), [each.line for each in rejects],
-            [each.column for each in rejects], [each.code for each in rejects], [each.rule for each in rejects], [each.raw for each in rejects],
+            [each.column for each in rejects], [each.code for each in rejects],
+            [each.rule for each in rejects], [each.raw for each in rejects],
         ],
         schema=_QUARANTINE,
     )  # fmt: skip
     written = scratch / f"{delivery.sha256}.quarantine"
     pq.write_table(rows, written)
-    return {_move(written, target)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written.rename(target)
