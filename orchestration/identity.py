@@ -1,0 +1,129 @@
+"""Who is the same person: golden customers of records and of what events mention, by the deterministic rule.
+
+Lives here: the rule from end to end, a pure function of the rows in force whatever their order. Does not live here:
+what counts as evidence (`identity_evidence.py`), the published tables (`identity_customers.py`), attaching event rows
+(dbt macro `attach_customer_joins`), reading and writing tables (`build.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestration import identity_customers
+from orchestration.identity_customers import ENTITIES
+from orchestration.identity_evidence import Links, link
+from orchestration.identity_values import TEXT, column, flags, present
+from orchestration.settings import Settings
+
+_EVIDENCE_COLUMNS = (
+    *("country_code", "email", "phone", "first_name", "loyalty_id"),
+    *("merged_into_contact_id", "contact_id", "converted_contact_id"),
+)
+RETIRED_COLUMNS = ("old_customer_key", "source_system", "source_table", "source_id", "since_snapshot_id")
+
+
+@dataclass(frozen=True)
+class IdentityResult:
+    """The tables of schema `identity_output`; their rows are in no particular order."""
+
+    identifiers: pa.Table
+    customer_identities: pa.Table
+    customers: pa.Table
+    shared_identifiers: pa.Table
+    retired_customer_keys: pa.Table
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Table name to rows, as `Warehouse.write` wants them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def resolve(
+    contacts: pa.Table,
+    leads: pa.Table,
+    customers: pa.Table,
+    mentions: pa.Table,
+    settings: Settings,
+    *,
+    published_identities: pa.Table | None = None,
+    retired_keys: pa.Table | None = None,
+    snapshot_id: str = "",
+) -> IdentityResult:
+    """Resolve people.
+
+    Args:
+        contacts, leads, customers: `int_<entity>__unioned`, deleted rows included.
+        mentions: `int_identity__mentions`: each value by which events attach, with the first event that does.
+        published_identities: `core.customer_identities` of the snapshot now served; None before the first.
+        retired_keys: what earlier publishes retired, from the ledger; columns as `RETIRED_COLUMNS`.
+        snapshot_id: the snapshot being built, for keys that it retires.
+    """
+    records = record_table(contacts, leads, customers)
+    links = link(records, mentions, settings)
+    people = identity_customers.people(records, mentions, links, _components(links))
+    found = identity_customers.customers(people)
+    return IdentityResult(
+        identifiers=identity_customers.identifiers(people),
+        customer_identities=identity_customers.identities(people),
+        customers=found,
+        shared_identifiers=identity_customers.shared_identifiers(records, links),
+        retired_customer_keys=_retired(found, published_identities, retired_keys, snapshot_id),
+    )
+
+
+def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa.Table:
+    """All records in one shape; `is_linking` is false for a record deleted without a merge target."""
+    parts = []
+    for entity, table in (("contacts", contacts), ("leads", leads), ("customers", customers)):
+        own_id = ENTITIES[entity]
+        delivered = set(table.column_names) - {own_id}  # a contact's own id is no evidence of another one
+        evidence = {
+            name: column(table, name) if name in delivered else pa.nulls(len(table), TEXT) for name in _EVIDENCE_COLUMNS
+        }
+        has_target = pc.is_valid(present(evidence["merged_into_contact_id"])).to_numpy(zero_copy_only=False)
+        parts.append(
+            pa.table(
+                {
+                    "source_system": column(table, "source_system"),
+                    "source_table": pa.repeat(entity, len(table)),
+                    "source_id": column(table, own_id),
+                    "id_kind": pa.repeat(own_id, len(table)),
+                    "id_namespace": column(table, "id_namespace"),
+                    "seen_at": column(table, "created_at").cast(pa.timestamp("us")),
+                    **evidence,
+                    "is_linking": pa.array(~flags(table, "is_deleted") | has_target),
+                }
+            )
+        )
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _components(links: Links) -> np.ndarray:
+    """By record and node: a number that linked ones share."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(links.record), dtype=np.int8)
+    graph = coo_array((ones, (links.record, links.node)), shape=(links.node_count, links.node_count))
+    return connected_components(graph.tocsr(), directed=False)[1]
+
+
+def _retired(customers: pa.Table, published: pa.Table | None, earlier: pa.Table | None, snapshot_id: str) -> pa.Table:
+    """Keys that were published and are no customer's any more, each with the member that it was the hash of.
+
+    A row names that member and not the key that stands now: `core.customer_key_history` looks it up, so that a key
+    retired long ago follows its person through everything that happens later. A key that lives again is no row.
+    """
+    alive = customers.column("customer_key")
+    rows = {row["old_customer_key"]: row for row in earlier.to_pylist()} if earlier is not None else {}
+    if published is not None:
+        gone = published.filter(pc.invert(pc.is_in(published.column("customer_key"), alive)))
+        # Of a key's members, the one that it is the hash of.
+        held = gone.filter(pc.equal(identity_customers.member_keys(gone), gone.column("customer_key")))
+        for row in held.rename_columns({"customer_key": "old_customer_key"}).to_pylist():
+            rows[row["old_customer_key"]] = {**row, "since_snapshot_id": snapshot_id}
+    table = pa.Table.from_pylist(list(rows.values()), schema=pa.schema([(name, TEXT) for name in RETIRED_COLUMNS]))
+    return table.filter(pc.invert(pc.is_in(table.column("old_customer_key"), alive))).sort_by("old_customer_key")
