@@ -23,7 +23,8 @@
 {% macro estimated_margin(revenue_local, rate) -%}
     {%- set margin_rate = 'cast(' ~ setting('margin_rate') ~ ' as decimal(8, 4))' -%}
     case
-        when {{ rate }} = 1 then cast(cast({{ revenue_local }} as decimal(38, 10)) * {{ margin_rate }} as decimal(38, 14))
+        when {{ rate }} = 1
+            then cast(cast({{ revenue_local }} as decimal(38, 10)) * {{ margin_rate }} as decimal(38, 14))
         else cast({{ to_reporting(revenue_local, rate, 10) }} * {{ margin_rate }} as decimal(38, 14))
     end
 {%- endmacro %}

@@ -2,8 +2,8 @@
 -- order, and a lead, case or agent that never arrives, keep their place and are not listed.
 {% set keys = {
     'dim_agents': 'agent_version_key', 'dim_channels': 'marketing_channel', 'dim_customers': 'customer_key',
-    'dim_dates': 'date_day', 'fct_orders': 'order_key', 'fct_order_lines': 'order_line_key', 'fct_refunds': 'refund_key',
-    'fct_leads': 'lead_key', 'fct_opportunities': 'opportunity_key', 'fct_interactions': 'interaction_key',
+    'dim_dates': 'date_day', 'fct_orders': 'order_key', 'fct_order_lines': 'order_line_key',
+    'fct_refunds': 'refund_key', 'fct_leads': 'lead_key', 'fct_opportunities': 'opportunity_key', 'fct_interactions': 'interaction_key',
     'fct_cases': 'case_key', 'fct_survey_responses': 'response_key', 'fct_sessions': 'session_key',
     'fct_marketing_spend': 'spend_key', 'fct_costs': 'cost_key'
 } %}

@@ -25,9 +25,11 @@ compared as (
         orders.order_key,
         case
             when orders.has_lines <> (lines.order_key is not null) then 'has_lines'
-            when orders.has_lines and orders.is_rate_missing <> (orders.ordered_revenue_amount is null) then 'known revenue'
+            when orders.has_lines and orders.is_rate_missing <> (orders.ordered_revenue_amount is null)
+                then 'known revenue'
             when orders.ordered_revenue_amount
-                <> orders.gross_revenue_amount - orders.line_discount_amount - orders.order_discount_amount then 'ladder'
+                <> orders.gross_revenue_amount - orders.line_discount_amount - orders.order_discount_amount
+                then 'ladder'
             when abs(orders.gross_revenue_amount - lines.gross_revenue_amount) > 0.0000001 then 'gross of lines'
             when abs(orders.line_discount_amount - lines.discount_amount) > 0.0000001 then 'discount of lines'
             when abs(orders.gross_margin_amount + orders.order_discount_amount - lines.margin_amount) > 0.0000001

@@ -15,7 +15,9 @@ final as (
         unioned.cost_id,
         unioned.cost_date,
         lower(trim(unioned.category)) as category,
-        case when unioned.marketing_channel is not null then coalesce(channels.marketing_channel, 'unmapped') end as marketing_channel,
+        case
+            when unioned.marketing_channel is not null then coalesce(channels.marketing_channel, 'unmapped')
+        end as marketing_channel,
         unioned.campaign_id,
         unioned.team,
         unioned.amount,

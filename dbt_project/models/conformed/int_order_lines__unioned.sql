@@ -20,7 +20,10 @@ final as (
         unioned.unit_price_amount,
         unioned.discount_amount,
         unioned.unit_cost_amount,
-        case when unioned.line_type is null then 'product' else coalesce(line_types.line_type, 'unmapped') end as line_type,
+        case
+            when unioned.line_type is null then 'product'
+            else coalesce(line_types.line_type, 'unmapped')
+        end as line_type,
         unioned.updated_at
     from unioned
     left join line_types

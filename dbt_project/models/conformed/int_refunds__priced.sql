@@ -33,7 +33,8 @@ dated as (
 rated as (
     select
         dated.*,
-        case when dated.is_matched then {{ exchange_rate('dated.currency_code', 'rates.exchange_rate') }} end as exchange_rate
+        case when dated.is_matched then {{ exchange_rate('dated.currency_code', 'rates.exchange_rate') }} end
+            as exchange_rate
     from dated
     left join {{ ref('int_exchange_rates__daily') }} as rates
         on rates.rate_date = dated.ordered_date

@@ -1,5 +1,6 @@
--- Leads and whether they became customers (metrics.md, Conversion): the golden customer's first purchase decides,
--- a counted order or a won opportunity, whichever is earlier. Before the lead: an existing customer, who cannot convert.
+-- Leads and whether they became customers (metrics.md, Conversion): the golden customer's first purchase decides, a
+-- counted order or a won opportunity, whichever is earlier. Before the lead it makes an existing customer, who cannot
+-- convert.
 with leads as (
     select
         *,
@@ -36,7 +37,8 @@ judged as (
     select
         leads.*,
         coalesce(first_purchases.purchased_at < leads.created_at, false) as is_existing_customer,
-        case when first_purchases.purchased_at >= leads.created_at then first_purchases.purchased_at end as conversion_at
+        case when first_purchases.purchased_at >= leads.created_at then first_purchases.purchased_at end
+            as conversion_at
     from leads
     left join first_purchases
         on first_purchases.customer_key = leads.customer_key

@@ -4,7 +4,8 @@ with orders as (
         *,
         {{ surrogate_key(['id_namespace', 'order_id']) }} as order_key,
         {{ business_date('ordered_at') }} as ordered_date,
-        order_status in {{ setting_list('counted_order_statuses') }} and not is_test and cancelled_at is null as is_counted
+        order_status in {{ setting_list('counted_order_statuses') }} and not is_test and cancelled_at is null
+            as is_counted
     from {{ ref('int_orders__resolved') }}
 ),
 

@@ -5,7 +5,8 @@ with responses as (
         *,
         coalesce(direction, 'high_is_good') as scale_direction,
         {{ business_date('sent_at') }} as sent_date,
-        {{ business_date('responded_at') }} as responded_date
+        {{ business_date('responded_at') }} as responded_date,
+        survey_type = 'nps' and scale_max = 10 and scale_min in (0, 1) as is_promoter_scale
     from {{ ref('int_responses__resolved') }}
 ),
 
@@ -34,10 +35,9 @@ final as (
         cast(score_high_is_good as decimal(18, 6)) as score_high_is_good,
         scale_min,
         scale_max,
-        case when survey_type = 'nps' and scale_max = 10 and scale_min in (0, 1) then cast(score_high_is_good as decimal(18, 6)) end
-            as nps_score_0_10,
+        case when is_promoter_scale then cast(score_high_is_good as decimal(18, 6)) end as nps_score_0_10,
         responded_at is not null as is_answered,
-        score_high_is_good is not null and (survey_type <> 'nps' or (scale_max = 10 and scale_min in (0, 1))) as is_scorable,
+        score_high_is_good is not null and (survey_type <> 'nps' or is_promoter_scale) as is_scorable,
         touchpoint is null as is_relational,
         sent_date,
         responded_date,
