@@ -98,7 +98,7 @@ def _examples(rule: Rule, types: Mapping[str, pa.DataType]) -> tuple[dict[str, A
         first_value = arguments["value_set"][0]
         good, bad = first_value, [not first_value if isinstance(first_value, bool) else "none of them"]
     elif kind == "values_to_match_regex":
-        texts = ("EUR", "DE", "someone@example.org")
+        texts = ("EUR", "DE", "someone@example.org", "12345", "536365")
         good, bad = next(text for text in texts if re.search(arguments["regex"], text)), ["n0t th@t"]
     elif kind == "values_to_not_match_regex":
         good, bad = "cpc", ["https://someone@example.org"]
@@ -394,12 +394,12 @@ def test_intake_learns_which_rows_to_set_aside_and_the_door_shows_it() -> None:
     )
     assert aside.results() == []
     found = {rule: positions.tolist() for positions, rule in aside(rows)}
-    assert found == {"rate_is_above_zero": [2], "currency_code_is_three_capital_letters": [1]}
+    assert found == {"rate_is_above_zero": [2], "currency_code_is_three_letters": [1]}
     assert aside(rows.slice(0, 1)) == []
     results = {result.name: result for result in validate(suite, [rows.slice(0, 1)], known=aside.results())}
     assert [rule.name for rule in suite.rules] == list(results)
     assert {result.observed for result in results.values()} == {"1 of 4 rows fail"}
-    assert results["currency_code_is_three_capital_letters"].unexpected_rows == (1,)
+    assert results["currency_code_is_three_letters"].unexpected_rows == (1,)
 
 
 def test_share_sees_the_rows_that_are_set_aside() -> None:
