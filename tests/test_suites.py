@@ -383,7 +383,7 @@ def test_intake_learns_which_rows_to_set_aside_and_the_door_shows_it() -> None:
     suite = SUITES["finance.exchange_rates"]
     aside = row_rules(suite)
     assert aside is not None
-    codes, rates = ["GBP", "gbp", "USD"], [Decimal("1.1"), Decimal("1.2"), Decimal(0)]
+    codes, rates = ["GBP", "pounds", "USD"], [Decimal("1.1"), Decimal("1.2"), Decimal(0)]
     columns = {column.name: _arrow(column.data_type) for column in CONTRACTS[suite.subject].columns}
     rows = pa.table(
         {
