@@ -44,7 +44,7 @@ final as (
     from {{ ref('mart_customer_value__customer') }} as customers
     inner join customer_costs
         on customer_costs.customer_key = customers.customer_key
-    where abs(customers.cost_to_serve_amount - customer_costs.cost_to_serve_amount) > 0.00005
+    where abs(customers.cost_to_serve_amount - customer_costs.cost_to_serve_amount) > 0.0001
 )
 
 select * from final

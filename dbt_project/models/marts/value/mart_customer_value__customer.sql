@@ -151,8 +151,9 @@ final as (
         {{ published_amount('gross_margin_amount') }} as gross_margin_amount,
         {{ published_amount('net_revenue_amount') }} as customer_lifetime_value_historical,
         {{ published_amount('gross_margin_amount') }} as customer_lifetime_value_historical_margin,
-        {{ published_amount('cost_to_serve_amount') }} as cost_to_serve_amount,
-        {{ published_amount('agent_time_cost_amount') }} as agent_time_cost_amount,
+        -- Months are cut after the 14th decimal: thirds of several months sum to 0.00004999…, and mean 0.00005.
+        {{ published_amount('cast(cost_to_serve_amount as decimal(28, 10))') }} as cost_to_serve_amount,
+        {{ published_amount('cast(agent_time_cost_amount as decimal(28, 10))') }} as agent_time_cost_amount,
         {{ ratio('ordered_revenue_amount', 'known_amount_order_count') }} as average_order_value,
         {{ ratio('net_revenue_amount', 'known_amount_order_count') }} as average_order_value_net_of_refunds,
         cast(nps_score_0_10 as decimal(18, 6)) as latest_net_promoter_score,
