@@ -37,6 +37,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "a source that has no contract", "check `sources` and the folder names below landing", 2
     ),
     "E-CFG-004": CatalogueEntry("a contract with an unknown or impossible entry", "correct the YAML key named", 2),
+    "E-CFG-005": CatalogueEntry(
+        "the demo was started in a home with data of its own", "give it another home: CXW_HOME=.cxw-demo cxw demo", 2
+    ),
     "E-DBT-001": CatalogueEntry("the dbt project does not parse", "correct the file that the message names", 2),
     "E-DBT-002": CatalogueEntry(
         "dbt stopped before its models ran", "read dbt/logs in the home folder, then `cxw run`", 3
@@ -183,6 +186,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "E-RUN-003": CatalogueEntry(
         "a run that failed in an unexpected way", "run again; `--debug` shows where it stopped", 3
     ),
+    "E-RUN-004": CatalogueEntry(
+        "no delivery, or more than one, of that number or sha256", "`cxw quarantine list` shows the numbers", 2
+    ),
     "E-CHK-001": CatalogueEntry(
         "a critical check failed: nothing was published, the previous snapshot is still served",
         "correct the data and deliver it again, or correct the rule at the place named",
@@ -197,6 +203,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "deliveries changed after the build at hand began", "`cxw run` builds from all of them", 3
     ),
     "E-QRY-001": CatalogueEntry("a query that the published database refuses", "correct the SQL", 2),
+    "E-UI-002": CatalogueEntry("the UI's processes do not start", "read the log named", 3),
     "E-UI-001": CatalogueEntry("the UI cannot start: its port is taken or it is running", "choose another --port", 2),
 }
 

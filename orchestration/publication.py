@@ -1,0 +1,106 @@
+"""From built marts to published ones: the checks at the window, then one atomic switch.
+
+Lives here: the `published/<mart>` assets and the gate in front of them. Does not live here: running rules
+(`suites.py`), the files of a snapshot (`export.py`) and the pointer to it (`snapshots.py`).
+A failed critical check anywhere in the build leaves the previous snapshot in place and ends the run with a message
+that says which rule, what it saw and what to do.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration import accounting, check_results, progress, quality, registration
+from orchestration.errors import CxwError
+from orchestration.export import CheckResult
+from orchestration.instance import WRITER_POOL
+from orchestration.rules import Suite
+from orchestration.site import Site
+from orchestration.snapshots import publish
+from orchestration.writer import Writer, reporting_errors
+
+GROUP = "published"
+
+
+def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.AssetsDefinition:
+    """One asset per mart, published together or not at all."""
+    marts = published_models(site.manifest, "marts")
+    specs = [_spec(site, node) for node in marts]
+    checks = [
+        check
+        for node in marts
+        for check in quality.rule_specs(suites.get(node["name"]), dg.AssetKey([GROUP, node["name"]]))
+    ]
+
+    @dg.multi_asset(
+        specs=specs, check_specs=checks, name="publish", pool=WRITER_POOL, required_resource_keys={"writer"}
+    )
+    def publish_marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        writer: Writer = context.resources.writer
+        with reporting_errors():
+            for number, node in enumerate(marts, start=1):
+                suite = suites.get(node["name"])
+                for result in quality.judge_mart(writer, node["name"], suite) if suite else ():
+                    yield quality.to_dagster(result, dg.AssetKey([GROUP, node["name"]]))
+                progress.tell("window", node["name"], number, len(marts))
+            accounting.raise_if_required_is_missing(writer.site, writer.ledger)
+            results = check_results.kept(writer.settings)
+            check_results.raise_if_held(results)
+            yield from _publish(writer, results)
+
+    return publish_marts
+
+
+def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.MaterializeResult]:
+    built = registration.built_snapshot(writer.warehouse)
+    if built != writer.snapshot_id:
+        raise CxwError(
+            "E-PUB-005", f"the build at hand is of {built}, the deliveries make {writer.snapshot_id}",
+            where="build", next_command="cxw run",
+        )  # fmt: skip
+    publication = publish(
+        writer.settings,
+        writer.ledger,
+        writer.site.manifest,
+        writer.snapshot_id,
+        results,
+        accounting.meta_tables(writer.warehouse, writer.ledger),
+    )
+    progress.tell("publish", publication.snapshot_id, 1, 1)
+    for table in publication.tables:
+        if table.schema == "marts":
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey([GROUP, table.name]),
+                metadata={
+                    "dagster/row_count": table.rows,
+                    "snapshot_id": publication.snapshot_id,
+                    "content_hash": table.content_hash,
+                    "path": f"published/{publication.snapshot_id}/parquet/marts/{table.name}.parquet",
+                },
+                data_version=dg.DataVersion(table.content_hash),
+            )
+
+
+def published_models(manifest: Mapping[str, Any], schema: str) -> list[Mapping[str, Any]]:
+    """The models of one published schema, by name."""
+    nodes = [n for n in manifest["nodes"].values() if n["resource_type"] == "model" and n["schema"] == schema]
+    return sorted(nodes, key=lambda node: node["name"])
+
+
+def _spec(site: Site, node: Mapping[str, Any]) -> dg.AssetSpec:
+    owner = node.get("config", {}).get("meta", {}).get("owner")
+    hours = site.settings.freshness_hours
+    return dg.AssetSpec(
+        key=dg.AssetKey([GROUP, node["name"]]),
+        deps=[dg.AssetKey(["marts", node["name"]])],
+        description=f"{node['description']}\n\nWhat readers of `published/current` see: `marts.{node['name']}`.",
+        group_name=GROUP,
+        owners=[owner] if owner else [],
+        kinds={"duckdb", "parquet"},
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=timedelta(hours=hours), warn_window=timedelta(hours=max(1, hours * 2 // 3))
+        ),
+        metadata={"dagster/table_name": f"marts.{node['name']}"},
+    )

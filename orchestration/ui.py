@@ -1,0 +1,180 @@
+"""`cxw ui`: Dagster's code server, web page and daemon for one home, ended together.
+
+Lives here: starting the three on loopback, watching them, ending them with their children.
+Does not live here: what they show (`definitions.py`), their configuration (`instance.py`). There is no login in the
+open-source web page and whoever reaches it can launch runs, so it listens on 127.0.0.1 and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from orchestration.errors import CxwError
+from orchestration.instance import LOCATION, MODULE, dagster_environment, write_configuration
+from orchestration.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS, STOP_SECONDS, WATCH_SECONDS = 120.0, 25.0, 1.0
+RESTARTS = 5  # of one child, before the whole is given up
+
+
+def serve(settings: Settings, port: int, say: Callable[[str], None]) -> int:
+    """Run until interrupted; returns the exit code.
+
+    Raises:
+        CxwError: E-UI-001 when the port is taken or this home has a UI already.
+    """
+    write_configuration(settings)
+    lock = os.open(settings.home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CxwError("E-UI-001", "this home has a UI already", where=str(settings.home)) from None
+        if not _is_free(port):
+            raise CxwError("E-UI-001", "the port is taken", where=str(port), next_command=f"cxw ui --port {port + 1}")
+        return _Family(settings, port, say).run()
+    finally:
+        os.close(lock)
+
+
+class _Family:
+    """The three processes, each in a group of its own so that its children end with it."""
+
+    def __init__(self, settings: Settings, port: int, say: Callable[[str], None]) -> None:
+        self.settings, self.port, self.say = settings, port, say
+        self.code_port = _free_port()
+        self.environment = {**os.environ, **dagster_environment(settings)}
+        self.logs = settings.home / "logs"
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.restarts: dict[str, int] = {}
+        self.is_stopping = False
+
+    def run(self) -> int:
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            workspace = self._write_workspace()
+            self.say("starting Dagster (about 20 seconds) …")
+            self._start("code-server", self._code_server())
+            self._await("code server", lambda: not _is_free(self.code_port))
+            self._start("daemon", [_program("dagster-daemon"), "run", "-w", str(workspace)])
+            web = [_program("dagster-webserver"), "-w", str(workspace), "-h", LOOPBACK, "-p", str(self.port)]
+            self._start("webserver", web)
+            self._await("web page", self._answers)
+            if not self.is_stopping:
+                self.say(f"Dagster:  http://{LOOPBACK}:{self.port}   logs: {self.logs}   Ctrl-C ends it")
+            return self._watch()
+        finally:
+            self._end_all()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _code_server(self) -> list[str]:
+        where = ["-m", MODULE, "-h", LOOPBACK, "-p", str(self.code_port), "--location-name", LOCATION]
+        return [_program("dagster"), "code-server", "start", *where]
+
+    def _write_workspace(self) -> Path:
+        path = self.settings.dagster_home / "workspace.yaml"
+        server = {"host": LOOPBACK, "port": self.code_port, "location_name": LOCATION}
+        path.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), encoding="utf-8")  # JSON is YAML
+        return path
+
+    def _start(self, name: str, command: list[str]) -> None:
+        if self.is_stopping:
+            return
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.children[name] = subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd=self.settings.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _await(self, what: str, is_there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_stopping and not is_there():
+            dead = [name for name, child in self.children.items() if child.poll() is not None]
+            if dead or time.monotonic() > deadline:
+                log = self.logs / f"{dead[0] if dead else 'code-server'}.log"
+                raise CxwError("E-UI-002", f"the {what} did not start", where=str(log), next_command=f"tail {log}")
+            time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/server_info", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _watch(self) -> int:
+        """Start again whatever dies; give up when one does not stay."""
+        while not self.is_stopping:
+            time.sleep(WATCH_SECONDS)
+            for name, child in self.children.items():
+                if child.poll() is None or self.is_stopping:
+                    continue
+                self.restarts[name] = self.restarts.get(name, 0) + 1
+                if self.restarts[name] > RESTARTS:
+                    self.say(f"{name} ended {RESTARTS} times; see {self.logs / name}.log")
+                    return 3
+                self.say(f"{name} ended (code {child.returncode}); starting it again")
+                self._start(name, list(child.args))
+        return 0
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+    def _end_all(self) -> None:
+        """Ask politely in the order that loses least, then end what is left of each group."""
+        for name in ("daemon", "webserver", "code-server"):
+            _signal_group(self.children.get(name), signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in self.children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=max(0.1, deadline - time.monotonic()))
+            _signal_group(child, signal.SIGKILL)
+            child.wait()
+
+
+def _signal_group(child: subprocess.Popen[bytes] | None, number: int) -> None:
+    if child is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+
+
+def _program(name: str) -> str:
+    """A console script of the environment that this process runs in."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]

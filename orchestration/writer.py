@@ -1,0 +1,190 @@
+"""What a Dagster run needs to write: the lease, the ledger, the build database, and the snapshot it builds.
+
+Lives here: the one resource of all assets, opened once per run, and how errors of the house reach Dagster.
+Does not live here: what the steps do (`build.py`, `landing.py`, `snapshots.py`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from orchestration import build, landing, lease, progress, project, registration
+from orchestration.contracts import Contract
+from orchestration.errors import CxwError
+from orchestration.instance import process_tag
+from orchestration.landing import IngestResult
+from orchestration.ledger import Ledger
+from orchestration.lineage import phase_sizes
+from orchestration.settings import Settings
+from orchestration.site import Site
+from orchestration.snapshots import new_snapshot_id
+from orchestration.suites import RowRules
+from orchestration.warehouse import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from orchestration.project import NodeResult
+
+LEASE_WAIT_SECONDS = 6 * 3600.0  # a queued run waits for the one that writes; run monitoring ends what hangs
+
+
+@dataclass
+class Writer:
+    """One run's right to write. `first_date` and `last_date` narrow ingestion; `force` reads accepted files again."""
+
+    site: Site
+    ledger: Ledger
+    warehouse: DuckDBWarehouse
+    force: bool = False
+    first_date: date | None = None
+    last_date: date | None = None
+    tables_done: int = 0
+
+    @property
+    def settings(self) -> Settings:
+        return self.site.settings
+
+    @cached_property
+    def snapshot_id(self) -> str:
+        """Id of the snapshot that the deliveries at hand make; the same in every step and every retry."""
+        return new_snapshot_id(self.settings, self.site.sources, self.ledger)
+
+    def ingest(
+        self, contract: Contract, days: set[date] | None, rules: RowRules | None, *, is_forced: bool
+    ) -> IngestResult:
+        """Take in what landed for one table; rows that a quarantine rule fails are set aside on the way."""
+        return landing.ingest(
+            contract,
+            self.settings,
+            self.ledger,
+            extract_dates=days,
+            force=self.force or is_forced,
+            row_rules=rules,
+        )
+
+    def tell_ingested(self, contract: Contract, total: int) -> None:
+        """One more table of this run is taken in."""
+        self.tables_done += 1
+        progress.tell("landing", contract.name, self.tables_done, total)
+
+    def asked_dates(self) -> set[date] | None:
+        """Extract dates that the resource was asked for; None = whatever there is."""
+        if self.first_date is None or self.last_date is None:
+            return None
+        span = (self.last_date - self.first_date).days
+        return {self.first_date + timedelta(days=number) for number in range(span + 1)}
+
+    def register_inputs(self) -> dict[str, date | None]:
+        """Rows in force of every table whose files changed, then `meta_input`. Returns `as_of` by mart."""
+        for contract in self.site.contracts.values():
+            registration.ensure_registered(contract, self.settings, self.ledger, self.warehouse)
+        registration.begin_build(self.warehouse, self.snapshot_id)
+        site = self.site
+        return build.register_pipeline_inputs(
+            site.manifest, site.contracts, site.sources, self.settings, self.ledger, self.warehouse
+        )
+
+    def run_phase(self, phase: str, selected: Sequence[str] | None = None) -> "list[NodeResult]":
+        """One dbt phase, or the named models of it with their tests."""
+        total = len(selected) if selected else self._phase_sizes[phase]
+        done = 0
+
+        def on_node(unique_id: str, status: str, seconds: float) -> None:
+            nonlocal done
+            done += unique_id in self.site.manifest["nodes"]  # dbt "builds" exposures too
+            progress.tell(phase, unique_id.split(".")[2], done, total)
+
+        if selected is None:
+            return build.run_phase(self.settings, self.site.sources, phase, self.snapshot_id, on_node)
+        arguments = ["build", "--select", *selected, "--exclude-resource-type", "unit_test"]
+        return project.invoke(
+            self.settings, self.site.sources, arguments, snapshot_id=self.snapshot_id, on_node=on_node
+        )
+
+    @cached_property
+    def _phase_sizes(self) -> dict[str, int]:
+        return phase_sizes(self.site.manifest, project.unconfigured_sources(self.site.sources))
+
+    def row_counts(self) -> dict[tuple[str, str], int]:
+        """Rows by schema and table of everything the build database holds, from its catalogue."""
+        with self.warehouse.connect() as connection:
+            rows = connection.execute("select schema_name, table_name, estimated_size from duckdb_tables()").fetchall()
+        return {(schema, table): count for schema, table, count in rows}
+
+    def headline(self, node: Mapping[str, Any]) -> dict[str, float]:
+        """The number people want to see of a model, if its YAML names one: `config.meta.headline: {name, of}`."""
+        wanted = node.get("config", {}).get("meta", {}).get("headline")
+        if not wanted:
+            return {}
+        with self.warehouse.connect() as connection:
+            value = connection.table(f"{node['schema']}.{node['name']}").aggregate(wanted["of"]).fetchone()[0]
+        return {} if value is None else {wanted["name"]: float(value)}
+
+
+def build_writer(site: Site) -> dg.ResourceDefinition:
+    """The resource `writer`: holds the lease from a run's first step to its last."""
+
+    @dg.resource(
+        description="The right to write to this home; its options narrow or widen what ingestion reads.",
+        config_schema={
+            "force": dg.Field(
+                bool,
+                default_value=False,
+                description="Read files again that were accepted before (same rows come out).",
+            ),
+            "first_date": dg.Field(str, default_value="", description="First extract date to read, YYYY-MM-DD."),
+            "last_date": dg.Field(str, default_value="", description="Last extract date to read, YYYY-MM-DD."),
+        },
+    )
+    def writer(context: dg.InitResourceContext) -> Iterator[Writer]:
+        options = context.resource_config
+        run = context.run
+        what = f"Dagster run {context.run_id[:8]}" if context.run_id else "Dagster"
+        if context.instance and run:
+            context.instance.add_run_tags(run.run_id, process_tag())
+        with (
+            reporting_errors(),
+            lease.hold(
+                site.settings,
+                what,
+                wait_seconds=LEASE_WAIT_SECONDS,
+                on_wait=lambda holder: context.log.warning(f"waiting: {holder} is writing to this home"),
+            ),
+            Ledger(site.settings.ledger_path) as ledger,
+        ):
+            yield Writer(
+                site=site,
+                ledger=ledger,
+                warehouse=DuckDBWarehouse(site.settings.warehouse_path, site.settings),
+                force=options["force"],
+                first_date=_date(options["first_date"]),
+                last_date=_date(options["last_date"]),
+            )
+
+    return writer
+
+
+@contextmanager
+def reporting_errors() -> Iterator[None]:
+    """An error of the house becomes a Dagster failure that reads as one sentence, with code and next command."""
+    try:
+        yield
+    except CxwError as error:
+        metadata = {"code": error.code, "where": error.where, "next": error.next_command}
+        raise dg.Failure(
+            description=str(error),
+            metadata={key: value for key, value in metadata.items() if value},
+            allow_retries=False,
+        ) from error
+
+
+def _date(text: str) -> date | None:
+    """A date of the run config; anything else never reaches a path or SQL."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise CxwError("E-RUN-002", "not a date of the form YYYY-MM-DD", where="writer config") from None
