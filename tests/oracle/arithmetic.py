@@ -38,6 +38,11 @@ def count_true(flags: Iterable[bool | None]) -> int | None:
     return None if counted is None else int(counted)
 
 
+def net(added: Iterable[Amount], taken: Iterable[Amount]) -> Amount:
+    """One sum over both kinds of rows, so that the nets of parts sum to the net of the whole."""
+    return total([*added, *(None if amount is None else -amount for amount in taken)])
+
+
 def minus(left: Amount, right: Amount) -> Amount:
     return None if left is None or right is None else left - right
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from .arithmetic import Amount, minus, total
+from .arithmetic import Amount, net
 from .company import Company
 from .golden import Golden
 from .in_force import rows_in_force
@@ -208,9 +208,9 @@ class Facts:
 
 
 def net_revenue(orders: list[Order], refunds: list[Refund]) -> Amount:
-    return minus(total(order.ordered for order in orders), total(refund.amount for refund in refunds))
+    return net((order.ordered for order in orders), (refund.amount for refund in refunds))
 
 
 def net_margin(orders: list[Order], refunds: list[Refund]) -> Amount:
     """Margin after refunds: goods are not assumed to come back."""
-    return minus(total(order.margin for order in orders), total(refund.amount for refund in refunds))
+    return net((order.margin for order in orders), (refund.amount for refund in refunds))

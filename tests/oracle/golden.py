@@ -77,6 +77,10 @@ class Golden:
                 self._link_carriers(value, records)
         self._names = self._group_names()
 
+    def is_alone(self, table: str, record_id: str) -> bool:
+        """Deleted without a merge target: it is published only when an event names it."""
+        return self._id_node((table, record_id)) in self._alone
+
     @staticmethod
     def _id_node(record: Node) -> Node:
         return (RECORD_TABLES[record[0]][1], record[1])

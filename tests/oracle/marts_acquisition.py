@@ -15,10 +15,10 @@ from typing import Any
 from .arithmetic import (
     Amount,
     Near,
-    minus,
     month_end,
     month_of,
     months_through,
+    net,
     quotient,
     ratio,
     total,
@@ -123,16 +123,16 @@ def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs)
     rows: Rows = {}
     for cell in {*cost_cells, *ordered, *refunded}:
         media, allocated = costs.media(cell[:2]), costs.allocated(cell[:2])
-        net = minus(total(ordered.get(cell, [])), total(refunded.get(cell, [])))
+        revenue = net(ordered.get(cell, []), refunded.get(cell, []))
         customers = new.get(cell, Decimal(0))
         rows[cell] = {
             "media_spend_amount": media,
             "allocated_cost_amount": allocated,
             "attributed_new_customer_count": customers,
-            "attributed_net_revenue_amount": net,
+            "attributed_net_revenue_amount": revenue,
             "cost_per_acquisition": ratio(media, Fraction(customers)),
             "customer_acquisition_cost_fully_loaded": _loaded(media, allocated, Fraction(customers)),
-            "return_on_ad_spend": ratio(net, media),
+            "return_on_ad_spend": ratio(revenue, media),
         }
     return rows
 
@@ -152,19 +152,37 @@ def actions_by_channel(facts: Facts, attribution: Attribution, costs: Costs, as_
     counts: dict[tuple, Decimal] = defaultdict(Decimal)
     for month, channel, action, amount in _actions(facts, attribution):
         counts[month, channel, action] += amount
+    unknown = _unknown_actions(facts)
     cells = {(*cell, action) for cell in costs.media_cells for action in ACTIONS}
     rows: Rows = {}
     for month, channel, action in cells | {cell for cell, amount in counts.items() if amount}:
         media = costs.media((month, channel))
-        count = counts.get((month, channel, action), Decimal(0))
+        count = None if action in unknown else counts.get((month, channel, action), Decimal(0))
         rows[month, channel, action] = {
             "action_count": count,
             "platform_reported_action_count": _platform_actions(costs, (month, channel), action),
             "media_spend_amount": media,
-            "cost_per_action": ratio(media, Fraction(count)),
+            "cost_per_action": None if count is None else ratio(media, Fraction(count)),
             "is_final": as_of >= month_end(month),
         }
     return rows
+
+
+def _unknown_actions(facts: Facts) -> set[str]:
+    """Types whose column never arrived: rows are there, and not one has it."""
+    touches, leads = facts.table("marketing.touchpoints"), facts.table("crm.leads")
+    opportunities = facts.table("crm.opportunities")
+    qualified = {"qualified", "converted"}
+    has_qualified = any(facts.vocabulary.ours("lead_statuses", row["status"]) in qualified for row in leads)
+    return {
+        action
+        for action, is_unknown in (
+            ("click", touches and not any(row["kind"] for row in touches)),
+            ("qualified_lead", has_qualified and not any(row["qualified_at"] for row in leads)),
+            ("opportunity", opportunities and not any(row["created_at"] for row in opportunities)),
+        )
+        if is_unknown
+    }
 
 
 def _actions(facts: Facts, attribution: Attribution) -> Iterable[tuple[date, str, str, Decimal]]:

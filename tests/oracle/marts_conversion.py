@@ -62,12 +62,12 @@ def conversion_by_channel(facts: Facts, attribution: Attribution, as_of: date) -
             "session_count": len(visits),
             "session_conversion_rate": ratio(count_true(visits), len(visits)),
         }
-        last_created = max((lead.created for lead in leads), default=cell[0])
+        last_created = max((lead.created for lead in leads), default=None)
         for days in WINDOWS:
             in_time = sum(is_within(lead.converted, lead.created, days) for lead in converted)
             rows[cell][f"conversion_rate_cohort_{days}d"] = ratio(in_time, len(leads))
-            window_end = max(month_end(cell[0]), last_created + timedelta(days=days - 1))
-            rows[cell][f"is_final_{days}d"] = as_of >= window_end
+            has_lived = last_created is None or as_of >= last_created + timedelta(days=days - 1)
+            rows[cell][f"is_final_{days}d"] = as_of >= month_end(cell[0]) and has_lived
         rows[cell]["is_final"] = all(rows[cell][f"is_final_{days}d"] for days in WINDOWS)
     return rows
 

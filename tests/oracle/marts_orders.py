@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from .arithmetic import Amount, is_within, minus, month_end, month_of, ntile, ratio, total
+from .arithmetic import Amount, is_within, month_end, month_of, ntile, ratio, total
 from .attribution import Attribution
 from .facts import Customer, Facts, Order, net_margin, net_revenue
 from .service import Service
@@ -42,7 +42,7 @@ def orders_by_day(facts: Facts) -> Rows:
             "ordered_revenue_amount": ordered,
             "refund_amount": refunded,
             "refund_amount_by_order_date": total(refund.amount for refund in by_order_date[cell]),
-            "net_revenue_amount": minus(ordered, refunded),
+            "net_revenue_amount": net_revenue(mine, refunds[cell]),
             "average_order_value": _average_order_value(mine),
         }
     return rows
@@ -72,7 +72,7 @@ def customer_values(
             "order_count": len(customer.orders),
             "ordered_revenue_amount": ordered,
             "refund_amount": refunded,
-            "net_revenue_amount": minus(ordered, refunded),
+            "net_revenue_amount": net_revenue(customer.orders, customer.refunds),
             "gross_margin_amount": net_margin(customer.orders, customer.refunds),
             "margin_basis": _margin_basis(customer.orders),
             "average_order_value": _average_order_value(customer.orders),
@@ -103,7 +103,7 @@ def _quintiles(metric: dict[str, Any], keys: dict[str, str]) -> dict[str, int]:
 
 
 def _margin_basis(orders: Iterable[Order]) -> str | None:
-    known = {has_cost for order in orders for has_cost in order.has_cost}
+    known = {has_cost for order in orders if order.margin is not None for has_cost in order.has_cost}
     return {(): None, (True,): "actual", (False,): "estimated"}.get(tuple(known), "mixed")
 
 

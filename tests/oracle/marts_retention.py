@@ -12,12 +12,12 @@ from itertools import pairwise
 
 from .arithmetic import (
     Amount,
-    minus,
     month_after,
     month_end,
     month_of,
     months_between,
     months_through,
+    net,
     percentile,
     ratio,
     total,
@@ -114,7 +114,7 @@ def retention_by_cohort(facts: Facts, as_of: date) -> Rows:
                 "active_customer_count": active,
                 "retention_rate_classic": ratio(active, len(members)),
                 "retention_rate_unbounded": ratio(later, len(members)),
-                "net_revenue_amount": minus(total(revenue[index]), total(refunded[index])),
+                "net_revenue_amount": net(revenue[index], refunded[index]),
                 "is_final": as_of >= month_end(month_after(month, index)),
             }
     return rows

@@ -76,7 +76,9 @@ class Costs:
         return [amount for cell in sorted(self.media_cells) if cell[0] == month for amount in self._media_amounts(cell)]
 
     def media_difference(self, month: date) -> Amount:
-        """Ledger media minus spend, where a channel has both in the month."""
+        """Ledger media minus spend, where a channel has both in the month; None without a ledger to compare."""
+        if not self.has_ledger or not self.has_media:
+            return None
         both = [cell for cell in self.spend_rows if cell[0] == month and cell in self._ledger_media]
         return total(minus(total(self._ledger_media[cell]), self.media(cell)) for cell in both)
 
@@ -105,8 +107,12 @@ class Costs:
             media = {cell: self.media(cell) for cell in sorted(self.media_cells) if cell[0] == month}
             weights = {cell: amount for cell, amount in media.items() if amount is not None and amount > 0}
             pool = total(amounts)
-            if not weights or pool is None:
+            if not weights:
                 shares.setdefault((month, UNATTRIBUTED), []).append(pool)
+                continue
+            if pool is None:  # whoever bears a part of an unknown cost bears an unknown part
+                for cell in weights:
+                    shares.setdefault(cell, []).append(None)
                 continue
             units = largest_remainder(list(weights.values()), int(published_amount(pool) * 10_000))
             for cell, share in zip(weights, units, strict=True):

@@ -47,7 +47,14 @@ def _rows(name: str) -> list[list[str]]:
 @cache
 def vocabulary() -> Vocabulary:
     """The seeds of the project."""
-    maps = ("order_statuses", "line_types", "interaction_channels", "interaction_directions", "marketing_channels")
+    maps = (
+        "order_statuses",
+        "lead_statuses",
+        "line_types",
+        "interaction_channels",
+        "interaction_directions",
+        "marketing_channels",
+    )
     words = {name: {vendor.strip().lower(): ours for vendor, ours in _rows(f"map_{name}")} for name in maps}
     utm = {(source.lower(), medium.lower()): channel for source, medium, channel in _rows("map_utm_channels")}
     paid = frozenset(channel for channel, is_paid, *_ in _rows("marketing_channels") if is_paid.lower() == "true")

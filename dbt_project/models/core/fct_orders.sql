@@ -135,7 +135,7 @@ final as (
         order_status,
         currency_code,
         case
-            when ordered_revenue_amount is null then null
+            when ordered_revenue_amount is null or (delivers_lines and revenue_line_count = 0) then null
             when not delivers_lines or (revenue_line_count > 0 and known_cost_line_count = 0) then 'estimated'
             when known_cost_line_count < revenue_line_count then 'mixed'
             else 'actual'
