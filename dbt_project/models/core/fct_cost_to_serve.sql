@@ -1,3 +1,4 @@
+-- Handled means the same as in the contact center: offered to a queue and answered.
 with handled as (
     select
         interactions.customer_key,
@@ -13,7 +14,7 @@ with handled as (
         on agents.agent_version_key = interactions.agent_version_key
     left join {{ ref('int_exchange_rates__daily') }} as rates
         on rates.currency_code = agents.currency_code and rates.rate_date = interactions.started_date
-    where interactions.is_answered
+    where interactions.is_offered and interactions.is_answered
 ),
 
 customer_months as (

@@ -1,12 +1,4 @@
-with deliveries as (
-    select
-        {{ is_delivered('interactions') }} as has_interactions,
-        {{ is_delivered('agents') }} as has_agents,
-        (select count(*) > 0 from {{ ref('fct_costs') }} where category = 'service') as has_service_ledger,
-        {{ as_of('mart_customer_value__customer') }} as observed_date
-),
-
-customers as (
+with customers as (
     select * from {{ ref('dim_customers') }}
     where is_customer
 ),
@@ -76,8 +68,7 @@ amounts as (
         orders.order_count,
         orders.known_amount_order_count,
         coalesce(refunds.refund_count, 0) as refund_count,
-        -- A company without a contact center extract has contacts that nobody counted, not none.
-        case when deliveries.has_interactions then coalesce(contacts.contact_count, 0) end as contact_count,
+        coalesce(contacts.contact_count, 0) as contact_count,
         scorable_answers.nps_score_0_10,
         orders.ordered_revenue_amount,
         {{ zero_without_rows('refunds.refund_amount', 'refunds.refund_count') }} as refund_amount,
@@ -91,17 +82,10 @@ amounts as (
             when orders.least_margin_basis = orders.greatest_margin_basis then orders.least_margin_basis
             when orders.least_margin_basis is not null then 'mixed'
         end as margin_basis,
-        case
-            when deliveries.has_interactions and (deliveries.has_service_ledger or deliveries.has_agents)
-                then {{ zero_without_rows('costs.cost_to_serve_amount', 'costs.cost_month_count') }}
-        end as cost_to_serve_amount,
-        case
-            when deliveries.has_interactions and deliveries.has_agents
-                then {{ zero_without_rows('costs.agent_time_cost_amount', 'costs.cost_month_count') }}
-        end as agent_time_cost_amount,
-        deliveries.observed_date
+        {{ zero_without_rows('costs.cost_to_serve_amount', 'costs.cost_month_count') }} as cost_to_serve_amount,
+        {{ zero_without_rows('costs.agent_time_cost_amount', 'costs.cost_month_count') }} as agent_time_cost_amount,
+        {{ as_of('mart_customer_value__customer') }} as observed_date
     from customers
-    cross join deliveries
     inner join orders
         on orders.customer_key = customers.customer_key
     left join {{ ref('fct_customer_acquisitions') }} as acquisitions
