@@ -23,7 +23,8 @@ NUMBERS = (
     ("Customer value", "net revenue per customer to date (historical CLV)", "money", REAL,
      "select sum(net_revenue_amount) / count(*) from marts.mart_customer_value__customer"),
     ("Customer value", "net revenue within 365 days of the December 2010 cohort, per customer", "money", REAL,
-     "select sum(cumulative_net_revenue_amount) / sum(cohort_customer_count) from marts.mart_customer_value__cohort_month"
+     "select sum(cumulative_net_revenue_amount) / sum(cohort_customer_count)"
+     " from marts.mart_customer_value__cohort_month"
      " where cohort_month = date '2010-12-01' and days_since_acquisition = 365"),
     ("Customer value", "average order value", "money", REAL,
      "select sum(ordered_revenue_amount) / sum(order_count) from marts.mart_customer_value__customer"),
@@ -35,13 +36,14 @@ NUMBERS = (
      "select sum(sales_and_marketing_cost_amount) / sum(new_customer_count) from marts.mart_acquisition__month"
      " where month >= date '2011-01-01'"),
     ("Acquisition cost", "marketing efficiency ratio, 2011 (net revenue ÷ cost)", "ratio", MIXED,
-     "select avg(marketing_efficiency_ratio) from marts.mart_acquisition__month where month >= date '2011-01-01'"),
+     "select sum(net_revenue_amount) / sum(sales_and_marketing_cost_amount) from marts.mart_acquisition__month"
+     " where month >= date '2011-01-01'"),
     ("Conversion", "leads that became customers within 90 days", "rate", MIXED,
-     "select sum(conversion_rate_cohort_90d * lead_count) / sum(lead_count) from marts.mart_conversion__channel_month"
-     " where is_final_90d"),
+     "select sum(conversion_rate_cohort_90d * lead_count) / sum(lead_count)"
+     " from marts.mart_conversion__channel_month where is_final_90d"),
     ("Conversion", "sessions that ended in an order", "rate", GENERATED,
-     "select sum(session_conversion_rate * session_count) / sum(session_count) from marts.mart_conversion__channel_month"
-     " where session_count > 0"),
+     "select sum(session_conversion_rate * session_count) / sum(session_count)"
+     " from marts.mart_conversion__channel_month where session_count > 0"),
     ("Contact center", "calls, chats and mails answered within 20 seconds", "rate", GENERATED,
      "select sum(answered_within_threshold_count)"
      " / sum(offered_interaction_count - abandoned_within_threshold_count) from marts.mart_service__queue_day"),
