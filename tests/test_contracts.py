@@ -312,6 +312,15 @@ def test_every_seed_has_its_columns_described() -> None:
         assert all(column["description"].strip().endswith(".") for column in (seed, *seed["columns"])), path.stem
 
 
+def test_no_vendor_word_means_two_things() -> None:
+    for path in SEEDS.glob("*.csv"):
+        rows = _seed_rows(path.stem)
+        key = ("utm_source", "utm_medium") if path.stem == "map_utm_channels" else tuple(rows[0])[:1]
+        words = [tuple(row[column] for column in key) for row in rows]
+        assert len(set(words)) == len(words), path.stem
+        assert all(any(word) for word in words), path.stem
+
+
 def test_paid_channels_are_those_of_the_definition() -> None:
     paid = {row["marketing_channel"] for row in _seed_rows("marketing_channels") if row["is_paid"] == "true"}
     assert paid == {"paid_search", "paid_social", "paid_shopping", "display", "video", "affiliate", "other_paid"}
