@@ -11,9 +11,8 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 from orchestration.contracts import Contract
@@ -110,28 +109,14 @@ def quarantine_path(settings: Settings, delivery: Delivery) -> Path:
 
 def reading_fingerprint(contract: Contract, settings: Settings, *, was_refused: bool) -> str:
     """Changes when the same bytes might now be read differently; for refused files also when a budget changed."""
-    return _fingerprint(contract.name, _reading(contract), _limits(settings, was_refused))
-
-
-def _reading(contract: Contract) -> str:
-    extract = {
-        **asdict(replace(contract.extract, aliases={})),
-        "aliases": dict(sorted(contract.extract.aliases.items())),
-    }
+    extract = {spec.name: getattr(contract.extract, spec.name) for spec in fields(contract.extract)}
     for name in ("cadence", "required", "version_column"):  # they say nothing about how a file is read
-        extract.pop(name)
+        del extract[name]
     columns = [(each.name, each.data_type, each.is_required, each.allows_date_only) for each in contract.columns]
-    return json.dumps([columns, contract.primary_key, extract], sort_keys=True, default=str)
-
-
-def _limits(settings: Settings, was_refused: bool) -> tuple[str, ...]:
-    budgets = [str(getattr(settings, name)) for name in _BUDGETS] if was_refused else []
-    return (settings.earliest_date.isoformat(), settings.reporting_zone, *budgets)
-
-
-@lru_cache(maxsize=512)
-def _fingerprint(name: str, reading: str, limits: tuple[str, ...]) -> str:
-    return hashlib.sha256(json.dumps([_READING_VERSION, name, reading, limits]).encode()).hexdigest()
+    limits = [settings.earliest_date, settings.reporting_zone]
+    limits += [getattr(settings, name) for name in _BUDGETS] if was_refused else []
+    parts = [_READING_VERSION, contract.name, columns, contract.primary_key, extract, limits]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _unknown_folders(contracts: list[Contract], settings: Settings) -> tuple[str, ...]:

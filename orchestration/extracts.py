@@ -8,6 +8,7 @@ rows are written and what the ledger says (`landing.py`). A second reader is one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from orchestration.json_lines import read_json_lines
 from orchestration.ledger import Delivery
 from orchestration.rejects import Account
 from orchestration.settings import Settings
+from orchestration.streams import streamed
 from orchestration.zones import utc_midnight, wall_clock
 
 _ENGINE_MEMORY = "600MB"  # with Arrow's and Python's share a file of any size stays near 1 GiB
@@ -135,17 +137,18 @@ def _batches(
         account.refusal = refusal
 
 
-def deliver(
+@contextmanager
+def delivered(
     connection: duckdb.DuckDBPyConnection,
     sources: list[Source],
     contract: Contract,
     settings: Settings,
     schema: pa.Schema,
-) -> None:
-    """Register `delivered` (a stream, read once) and `files` for one statement of `casting.py`."""
+) -> Iterator[None]:
+    """Relations `delivered` (read once) and `files` for one statement of `casting.py`, within the block."""
     full = pa.schema([*schema, ("_file", pa.int32()), ("_line", pa.int64())])
 
-    def stream() -> Iterator[pa.RecordBatch]:
+    def rows() -> Iterator[pa.RecordBatch]:
         held: list[pa.RecordBatch] = []
         for number, source in enumerate(sources):
             for batch in _batches(number, source, contract, settings, schema):
@@ -156,8 +159,9 @@ def deliver(
         if held:
             yield from pa.Table.from_batches(held, full).combine_chunks().to_batches()
 
-    connection.register("delivered", pa.RecordBatchReader.from_batches(full, stream()))
     connection.register("files", _files(sources, settings))
+    with streamed(connection, "delivered", full, rows()):
+        yield
 
 
 def _files(sources: list[Source], settings: Settings) -> pa.Table:
@@ -183,11 +187,11 @@ def read_small(
     contract: Contract, settings: Settings, row_rules: RowRules | None = None,
 ) -> list[tuple[Source, pa.Table]]:  # fmt: skip
     """Typed rows of many small files, in one statement held in memory. Rejects go to the accounts."""
-    deliver(connection, sources, contract, settings, schema)
     statement = f"select *, hash(_row_hash) as _digest from ({casting.judged})"  # noqa: S608 (composed in casting.py)
     if not casting.is_ordered:
         statement += " order by _file, _line"
-    rows = connection.execute(statement).to_arrow_table().combine_chunks()
+    with delivered(connection, sources, contract, settings, schema):
+        rows = connection.execute(statement).to_arrow_table().combine_chunks()
     numbers = rows.column("_file").to_numpy()
     if len(numbers) and (np.diff(numbers) < 0).any():
         rows = rows.sort_by([("_file", "ascending"), ("_line", "ascending")])

@@ -202,13 +202,19 @@ def _keep(copies: Mapping[Path, Path]) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(_sync, copies))
         for temporary, target in copies.items():
-            if target.exists() and target.stat().st_size == temporary.stat().st_size:
-                temporary.unlink()
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
+            # The name is the checksum: what stands there already is the same, or was damaged and is mended.
             temporary.chmod(0o444)
-            temporary.rename(target)
+            move(temporary, target)
         list(pool.map(_sync, {target.parent for target in copies.values()}))
+
+
+def move(written: Path, target: Path) -> None:
+    """Rename into a folder that mostly exists."""
+    try:
+        written.rename(target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written.rename(target)
 
 
 def _sync(path: Path) -> None:

@@ -8,6 +8,7 @@ duplicates and rows set aside by rules each cost another, which only files that 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -18,9 +19,10 @@ import pyarrow.parquet as pq
 from orchestration.casting import LINEAGE, Casting, literal, quote
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
-from orchestration.extracts import RowRules, Source, deliver, row_text
+from orchestration.extracts import RowRules, Source, delivered, row_text
 from orchestration.rejects import Account
 from orchestration.settings import Settings
+from orchestration.streams import streamed
 
 _RULE_ROWS = 500_000
 
@@ -32,10 +34,10 @@ def write_large(
     """Write the typed rows of one file to `target`; its account is complete afterwards."""
     account = source.account
     columns = ", ".join(quote(name) for name in (*(column.name for column in contract.columns), *LINEAGE))
-    deliver(connection, [source], contract, settings, schema)
     connection.execute("set preserve_insertion_order = false")  # rows carry their line; order would cost memory
     select = f"select {columns} from ({casting.judged}) where _problem is null and _odd_clock >= 0"  # noqa: S608 (composed in casting.py)
-    (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} (format parquet)").fetchone()
+    with delivered(connection, [source], contract, settings, schema):
+        (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} (format parquet)").fetchone()
     if account.refusal:
         return
     if written < account.rows_in - account.rejected:
@@ -64,13 +66,13 @@ def _account_for_rejects(
     """Read the file again for the rows that broke a rule; the first account's structural rejects are counted anew."""
     first, announced = source.account, source.delivery.expected_rows
     source.account = Account(first.table, first.where, announced_rows=announced)
-    deliver(connection, [source], contract, settings, schema)
     statement = f"select _line, _problem, _raw from ({casting.judged}) where _problem is not null"  # noqa: S608
     try:
-        for batch in connection.execute(statement).to_arrow_reader(10_000):
-            for line, problem, raw in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                rule = casting.rules[problem - 1]
-                source.account.reject(line, rule.column, rule.code, rule.what, raw)
+        with delivered(connection, [source], contract, settings, schema):
+            for batch in connection.execute(statement).to_arrow_reader(10_000):
+                for line, problem, raw in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    rule = casting.rules[problem - 1]
+                    source.account.reject(line, rule.column, rule.code, rule.what, raw)
     except CxwError as refusal:
         source.account.refusal = refusal
     if source.account.refusal is None and source.account.rows_in != first.rows_in:
@@ -81,18 +83,20 @@ def _account_for_rejects(
 
 def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.ndarray:
     """Lines of rows that equal an earlier row of the file in every contract column."""
-    connection.register("hashes", _reader(written, ["_row_hash", "_line"]))
-    connection.execute(
-        "create or replace temp table suspects as"
-        " select digest from (select hash(_row_hash) as digest from hashes) group by digest having count(*) > 1"
-    )
-    connection.register("hashes", _reader(written, ["_row_hash", "_line"]))
-    rows = connection.execute(
-        "select _line from ("
-        " select _line, row_number() over (partition by _row_hash order by _line) as nth from hashes"
-        " where hash(_row_hash) in (select digest from suspects)"
-        ") where nth > 1"
-    ).fetchnumpy()
+    with _reread(connection, "hashes", written, ["_row_hash", "_line"]):
+        connection.execute(
+            "create or replace temp table suspects as"
+            " select digest from (select hash(_row_hash) as digest from hashes) group by digest having count(*) > 1"
+        )
+    if not connection.execute("select count(*) from suspects").fetchone()[0]:
+        return np.array([], np.int64)
+    with _reread(connection, "hashes", written, ["_row_hash", "_line"]):
+        rows = connection.execute(
+            "select _line from ("
+            " select _line, row_number() over (partition by _row_hash order by _line) as nth from hashes"
+            " where hash(_row_hash) in (select digest from suspects)"
+            ") where nth > 1"
+        ).fetchnumpy()
     return np.asarray(rows["_line"], np.int64)
 
 
@@ -123,17 +127,25 @@ def _chunks(written: Path) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _reader(written: Path, columns: list[str] | None = None) -> pa.RecordBatchReader:
-    # Through Arrow, not read_parquet: a path with * or [ in it would be taken for a pattern.
+@contextmanager
+def _reread(
+    connection: duckdb.DuckDBPyConnection, name: str, written: Path, columns: list[str] | None = None
+) -> Iterator[None]:
+    """A written file as a relation. Not read_parquet: a path with * or [ in it would be taken for a pattern."""
     file = pq.ParquetFile(written)
-    schema = pa.schema([file.schema_arrow.field(name) for name in columns]) if columns else file.schema_arrow
-    return pa.RecordBatchReader.from_batches(schema, file.iter_batches(100_000, columns=columns))
+    schema = file.schema_arrow if columns is None else pa.schema([file.schema_arrow.field(each) for each in columns])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from file.iter_batches(100_000, columns=columns)
+
+    with file, streamed(connection, name, schema, batches()):
+        yield
 
 
 def _rewrite_without(connection: duckdb.DuckDBPyConnection, written: Path, lines: np.ndarray) -> None:
     reduced = written.with_suffix(".reduced")
-    connection.register("whole", _reader(written))
     connection.register("dropped", pa.table({"_line": lines}))
     statement = "select * from whole where _line not in (select _line from dropped)"
-    connection.execute(f"copy ({statement}) to {literal(str(reduced))} (format parquet)")
+    with _reread(connection, "whole", written):
+        connection.execute(f"copy ({statement}) to {literal(str(reduced))} (format parquet)")
     reduced.rename(written)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules, Source, engine, groups, read_small
 from orchestration.filenames import format_of
-from orchestration.intake import object_path
+from orchestration.intake import move, object_path
 from orchestration.ledger import Delivery
 from orchestration.rejects import Account
 from orchestration.settings import Settings
@@ -48,27 +48,26 @@ def read_deliveries(
     scratch.mkdir(parents=True)
     outcomes: dict[int, tuple[Delivery, float]] = {}
     sources = [Source(each, object_path(settings, each.sha256), format_of(each.file_name)) for each in deliveries]
+    fingerprints = {refused: reading_fingerprint(contract, settings, was_refused=refused) for refused in (False, True)}
     for bundle, is_large in _bundles(sources):
         started = time.monotonic()
         _write(bundle, is_large, contract, settings, scratch, row_rules)
-        made = [_settle(source, contract, settings, scratch) for source in bundle]
+        made = [_settle(source, contract, settings, scratch, fingerprints) for source in bundle]
         share = (time.monotonic() - started) / len(bundle)
         outcomes |= {id(source.delivery): (outcome, share) for source, outcome in zip(bundle, made, strict=True)}
     shutil.rmtree(scratch, ignore_errors=True)
     return [outcomes[id(each)] for each in deliveries]
 
 
-def _settle(source: Source, contract: Contract, settings: Settings, scratch: Path) -> Delivery:
+def _settle(
+    source: Source, contract: Contract, settings: Settings, scratch: Path, fingerprints: Mapping[bool, str]
+) -> Delivery:
     """Outcome of one file, its typed and quarantine files in their places."""
-    outcome = _outcome(source, contract, settings)
+    outcome = _outcome(source, contract, fingerprints)
     typed, written = typed_path(settings, outcome), _scratch_path(scratch, source)
     if outcome.state == "accepted":
         outcome = replace(outcome, typed_bytes=written.stat().st_size)
-        try:
-            written.rename(typed)
-        except FileNotFoundError:
-            typed.parent.mkdir(parents=True, exist_ok=True)
-            written.rename(typed)
+        move(written, typed)
     else:
         written.unlink(missing_ok=True)
         typed.unlink(missing_ok=True)
@@ -120,7 +119,7 @@ def _scratch_path(scratch: Path, source: Source) -> Path:
     return scratch / f"{source.delivery.extract_date}-{source.delivery.sha256}-r{source.delivery.revision}.parquet"
 
 
-def _outcome(source: Source, contract: Contract, settings: Settings) -> Delivery:
+def _outcome(source: Source, contract: Contract, fingerprints: Mapping[bool, str]) -> Delivery:
     """What the ledger will say: state, counts, reason, warnings."""
     account, extract = source.account, contract.extract
     allowed = max(extract.max_rejected_rows, int(extract.max_rejected_rate * account.rows_in))
@@ -154,7 +153,7 @@ def _outcome(source: Source, contract: Contract, settings: Settings) -> Delivery
         reason_code=refusal.code if refusal else "",
         reason=str(refusal) if refusal else "",
         warnings=(*kept, *warnings),
-        contract_fingerprint=reading_fingerprint(contract, settings, was_refused=refusal is not None),
+        contract_fingerprint=fingerprints[refusal is not None],
     )
 
 
@@ -182,5 +181,4 @@ def _write_quarantine(source: Source, target: Path, scratch: Path) -> None:
     )  # fmt: skip
     written = scratch / f"{delivery.sha256}.quarantine"
     pq.write_table(rows, written)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    written.rename(target)
+    move(written, target)
