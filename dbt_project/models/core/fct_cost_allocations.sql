@@ -1,4 +1,5 @@
 {#
+    Amounts that are added or subtracted are 28 digits wide: of two with 38, Spark would drop the last decimal.
     The unassigned costs of a month are one pool. Categories are laid end to end in it: what a channel bears of a
     category is its part of the pool up to and including the category, less its part before it. So both sums are
     exact: over channels the ledger of the category, over categories the channel's part of the month's pool.
@@ -18,7 +19,7 @@ direct as (
         cost_month,
         category,
         marketing_channel,
-        sum(cost_amount) as amount
+        cast(sum(cost_amount) as decimal(28, 14)) as amount
     from costs
     where marketing_channel is not null
     group by cost_month, category, marketing_channel
@@ -39,7 +40,7 @@ pools_to_date as (
         *,
         cast(coalesce(sum(category_amount) over (
             partition by cost_month order by category rows between unbounded preceding and current row
-        ), 0) as decimal(38, 14)) as pool_amount
+        ), 0) as decimal(28, 14)) as pool_amount
     from pools
 ),
 
@@ -112,7 +113,7 @@ parts_to_date as (
         cast(
             cast(floor_units + case when remainder_rank <= units_left then 1 else 0 end as decimal(24, 0)) * 0.0001
             + case when remainder_rank = 1 then pool_amount - rounded_amount else 0 end
-            as decimal(38, 14)
+            as decimal(28, 14)
         ) as part_to_date
     from ranked
 ),
@@ -131,10 +132,10 @@ shared as (
 ),
 
 parts as (
-    select cost_month, category, marketing_channel, amount as direct_amount, cast(null as decimal(38, 14)) as shared_amount
+    select cost_month, category, marketing_channel, amount as direct_amount, cast(null as decimal(28, 14)) as shared_amount
     from direct
     union all
-    select cost_month, category, marketing_channel, cast(null as decimal(38, 14)) as direct_amount, amount as shared_amount
+    select cost_month, category, marketing_channel, cast(null as decimal(28, 14)) as direct_amount, amount as shared_amount
     from shared
 ),
 

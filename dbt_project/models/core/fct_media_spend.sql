@@ -36,9 +36,9 @@ channel_months as (
         cost_month,
         marketing_channel,
         max(extract_row_count) as extract_row_count,
-        max(extract_amount) as extract_amount,
+        cast(max(extract_amount) as decimal(28, 14)) as extract_amount,
         max(ledger_row_count) as ledger_row_count,
-        max(ledger_amount) as ledger_amount
+        cast(max(ledger_amount) as decimal(28, 14)) as ledger_amount
     from sides
     group by cost_month, marketing_channel
 ),

@@ -105,7 +105,7 @@ costs as (
         deliveries.has_media,
         deliveries.as_of,
         case when deliveries.has_media then {{ zero_without_rows('media.amount', 'media.row_count') }} end as media_spend_amount,
-        case when deliveries.has_media and deliveries.has_costs then
+        case when deliveries.has_media then
             {{ zero_without_rows('media.difference_amount', 'media.difference_row_count') }}
         end as media_ledger_difference_amount,
         {% for category in categories -%}

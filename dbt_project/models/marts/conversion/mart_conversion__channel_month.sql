@@ -79,7 +79,10 @@ measured as (
         ] -%}
         coalesce(cohorts.{{ count }}, 0) as {{ count }},
         {% endfor -%}
-        case when observed.has_qualified_at then coalesce(cohorts.qualified_lead_count, 0) end as qualified_lead_count,
+        case
+            when cohorts.lead_count is null then 0
+            when observed.has_qualified_at then cohorts.qualified_lead_count
+        end as qualified_lead_count,
         {{ zero_without_rows('cohorts.won_amount', 'cohorts.won_opportunity_count') }} as won_amount,
         coalesce(conversions.converting_lead_count, 0) as converting_lead_count,
         cohorts.median_days_to_convert,
