@@ -22,8 +22,12 @@ from orchestration.settings import Settings
 from orchestration.text_records import Block, Dialect, RecordReader, utf8_blocks
 
 
-def bind_headers(headers: list[str], contract: Contract, account: Account, settings: Settings) -> dict[str, int]:
+def bind_headers(
+    headers: list[str], contract: Contract, account: Account, settings: Settings, *, names_all: bool = True
+) -> dict[str, int]:
     """Position of each contract column among the delivered headers.
+
+    `names_all` is False for JSON lines, where a key may first come further down.
 
     Raises:
         CxwError: E-LND-016 for blank, repeated or missing headers, E-LND-015 for extra ones where they are refused.
@@ -56,7 +60,7 @@ def bind_headers(headers: list[str], contract: Contract, account: Account, setti
     if extra:
         account.warn(f"columns outside the contract are ignored: {', '.join(extra)}")
     optional = [name for name in absent if name != "is_deleted"]
-    if optional:
+    if optional and names_all:
         account.warn(f"optional columns are absent and null: {', '.join(optional)}")
     return bound
 
@@ -120,7 +124,7 @@ def _take_header(
             raise CxwError(
                 "E-CSV-003", f"the header is longer than max_line_bytes {settings.max_line_bytes}", where=account.where
             )
-    line = buffer[:end].removesuffix(b"\r")
+    line = buffer[:end].rstrip(b"\r")
     if b"\r" in line and not (dialect.quote and dialect.quote in line):
         raise CxwError("E-CSV-005", "lines end with a lone carriage return", where=account.where)
     encoding = "utf-8" if reader.is_utf8 else dialect.encoding

@@ -124,7 +124,7 @@ def _check_keys(rows: pa.Array, contract: Contract, account: Account, settings: 
         return
     bound = [key for key in keys if key.strip()]
     try:
-        bind_headers(bound, contract, account, settings)
+        bind_headers(bound, contract, account, settings, names_all=False)
     except CxwError as error:
         # Two spellings of one column may alternate between rows, each row names it once.
         if "two headers" not in error.message:

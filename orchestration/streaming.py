@@ -41,7 +41,7 @@ def write_large(
     if account.refusal:
         return
     if written < account.rows_in - account.rejected:
-        _account_for_rejects(connection, casting, schema, source, contract, settings)
+        account = _account_for_rejects(connection, casting, schema, source, contract, settings)
         if account.refusal:
             return
     losers = _later_twins(connection, target)
@@ -62,7 +62,7 @@ def _account_for_rejects(
     source: Source,
     contract: Contract,
     settings: Settings,
-) -> None:
+) -> Account:
     """Read the file again for the rows that broke a rule; the first account's structural rejects are counted anew."""
     first, announced = source.account, source.delivery.expected_rows
     source.account = Account(first.table, first.where, announced_rows=announced)
@@ -79,6 +79,7 @@ def _account_for_rejects(
         source.account.refusal = CxwError(
             "E-LND-011", "two readings found different numbers of rows", where=first.where
         )
+    return source.account
 
 
 def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.ndarray:

@@ -101,6 +101,8 @@ class RecordReader:
                 raise self._too_long(0)
         if not carry and not self._holds_back_last:
             return
+        if len(carry) > self._dialect.max_line_bytes and not self._holds_back_last:
+            raise self._too_long(0)
         if not carry.endswith(b"\n"):
             if carry.count(self._dialect.quote) % 2 if self._dialect.quote else False:
                 raise CxwError(
