@@ -190,6 +190,8 @@ def _key(table: Table, row: Row) -> tuple[Value, ...]:
 def _versions(world: World, table: Table, row: Row) -> list[tuple[date, Row]]:
     """The row on one extract day, and sometimes another version of it on another day."""
     times = [value for value in row.values() if isinstance(value, datetime)]
+    # Intake sets aside what happens after the day that it is delivered for, so such rows wait.
+    times += [end_of_day(value, world.zone) for value in row.values() if type(value) is date]
     latest = max(times) if times else None
     possible = [day for day in world.days if latest is None or latest <= end_of_day(day, world.zone)]
     if not possible:

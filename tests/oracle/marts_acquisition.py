@@ -131,7 +131,7 @@ def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs)
             "attributed_new_customer_count": customers,
             "attributed_net_revenue_amount": revenue,
             "cost_per_acquisition": ratio(media, Fraction(customers)),
-            "customer_acquisition_cost_fully_loaded": _loaded(media, allocated, Fraction(customers)),
+            "customer_acquisition_cost_fully_loaded": _loaded(costs, cell[:2], Fraction(customers)),
             "return_on_ad_spend": ratio(revenue, media),
         }
     return rows
@@ -141,10 +141,11 @@ def _part(amount: Amount, credit: Decimal) -> Amount:
     return None if amount is None else amount * Fraction(credit)
 
 
-def _loaded(media: Amount, allocated: Near, customers: Fraction) -> Near | None:
-    if media is None or allocated.value is None or not customers:
+def _loaded(costs: Costs, cell: Cell, customers: Fraction) -> Near | None:
+    everything = costs.fully_loaded(cell)
+    if everything.value is None or not customers:
         return None
-    return Near((media + allocated.value) / customers, allocated.tolerance / customers)
+    return Near(everything.value / customers, everything.tolerance / customers)
 
 
 def actions_by_channel(facts: Facts, attribution: Attribution, costs: Costs, as_of: date) -> Rows:
@@ -152,7 +153,7 @@ def actions_by_channel(facts: Facts, attribution: Attribution, costs: Costs, as_
     counts: dict[tuple, Decimal] = defaultdict(Decimal)
     for month, channel, action, amount in _actions(facts, attribution):
         counts[month, channel, action] += amount
-    unknown = _unknown_actions(facts)
+    unknown = unknown_actions(facts)
     cells = {(*cell, action) for cell in costs.media_cells for action in ACTIONS}
     rows: Rows = {}
     for month, channel, action in cells | {cell for cell, amount in counts.items() if amount}:
@@ -168,7 +169,7 @@ def actions_by_channel(facts: Facts, attribution: Attribution, costs: Costs, as_
     return rows
 
 
-def _unknown_actions(facts: Facts) -> set[str]:
+def unknown_actions(facts: Facts) -> set[str]:
     """Types whose column never arrived: rows are there, and not one has it."""
     touches, leads = facts.table("marketing.touchpoints"), facts.table("crm.leads")
     opportunities = facts.table("crm.opportunities")

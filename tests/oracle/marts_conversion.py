@@ -13,7 +13,7 @@ from fractions import Fraction
 from .arithmetic import Amount, count_true, is_within, month_end, month_of, percentile, ratio, total
 from .attribution import Attribution
 from .facts import Facts
-from .marts_acquisition import lead_of_opportunity
+from .marts_acquisition import lead_of_opportunity, unknown_actions
 from .marts_orders import Rows
 from .tables import Row
 
@@ -44,6 +44,7 @@ def conversion_by_channel(facts: Facts, attribution: Attribution, as_of: date) -
     for row in facts.table("ecommerce.sessions"):
         cell = (month_of(facts.day(row["started_at"])), attribution.session_channel(row))
         sessions[cell].append(row["has_order"])
+    is_unknown = "qualified_lead" in unknown_actions(facts)
     rows: Rows = {}
     for cell in {*cohorts, *conversions, *sessions}:
         leads, visits = cohorts.get(cell, []), sessions.get(cell, [])
@@ -51,7 +52,7 @@ def conversion_by_channel(facts: Facts, attribution: Attribution, as_of: date) -
         rows[cell] = {
             "lead_count": len(leads),
             "existing_customer_lead_count": sum(lead.is_existing_customer for lead in leads),
-            "qualified_lead_count": sum(lead.is_qualified for lead in leads),
+            "qualified_lead_count": None if leads and is_unknown else sum(lead.is_qualified for lead in leads),
             "opportunity_count": sum(bool(lead.opportunities) for lead in leads),
             "converted_lead_count": len(converted),
             "won_amount": total(

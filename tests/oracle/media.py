@@ -76,8 +76,8 @@ class Costs:
         return [amount for cell in sorted(self.media_cells) if cell[0] == month for amount in self._media_amounts(cell)]
 
     def media_difference(self, month: date) -> Amount:
-        """Ledger media minus spend, where a channel has both in the month; None without a ledger to compare."""
-        if not self.has_ledger or not self.has_media:
+        """Ledger media minus spend, where a channel has both in the month; None when nobody says what media cost."""
+        if not self.has_media:
             return None
         both = [cell for cell in self.spend_rows if cell[0] == month and cell in self._ledger_media]
         return total(minus(total(self._ledger_media[cell]), self.media(cell)) for cell in both)
@@ -95,6 +95,11 @@ class Costs:
     def allocated(self, cell: Cell) -> Near:
         amount = total(self._allocated.get(cell, [])) if self.has_ledger else None
         return Near(amount, _ALLOCATION_TOLERANCE)
+
+    def fully_loaded(self, cell: Cell) -> Near:
+        """Media and allocated costs as one sum over their rows; None without a ledger or any media source."""
+        amount = total([*self._media_amounts(cell), *self._allocated.get(cell, [])])
+        return Near(amount if self.has_ledger and self.has_media else None, _ALLOCATION_TOLERANCE)
 
     @property
     def allocated_cells(self) -> set[Cell]:
