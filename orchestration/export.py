@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.contracts import load_contracts
 from orchestration.errors import CxwError
+from orchestration.lineage import generated_inputs
 from orchestration.settings import Settings
 from orchestration.warehouse import quote
 
@@ -77,11 +79,13 @@ def write_snapshot(
         connection.execute(f"attach '{_text(settings.warehouse_path)}' as build (read_only)")
         connection.execute(f"attach '{_text(aside / DATABASE)}' as snapshot")
         tables = []
+        contracts = load_contracts(manifest, settings)
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema snapshot.{schema}")
             (aside / "parquet" / schema).mkdir()
             for node in _models_of(manifest, schema):
-                tables.append(_write_table(connection, node, schema, aside))
+                said = generated_inputs(manifest, contracts, settings, node["unique_id"])
+                tables.append(_write_table(connection, node, schema, aside, said))
         connection.execute("create schema snapshot.meta")
         (aside / "parquet" / "meta").mkdir()
         for name, rows in _meta(manifest, snapshot, checks, meta_tables).items():
@@ -100,7 +104,7 @@ def _models_of(manifest: Mapping[str, Any], schema: str) -> list[Mapping[str, An
 
 
 def _write_table(
-    connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any], schema: str, aside: Path
+    connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any], schema: str, aside: Path, generated: str
 ) -> PublishedTable:
     name = f"snapshot.{schema}.{quote(node['name'])}"
     order = (
@@ -113,7 +117,8 @@ def _write_table(
         raise CxwError(
             "E-PUB-001", f"column {leaked[0]} would publish direct identifiers", where=f"{schema}.{node['name']}"
         )
-    connection.execute(f"comment on table {name} is '{_text(node['description'])}'")
+    comment = f"{generated} {node['description']}".strip()
+    connection.execute(f"comment on table {name} is '{_text(comment)}'")
     for column, entry in node["columns"].items():
         if column in present and entry.get("description"):
             connection.execute(f"comment on column {name}.{quote(column)} is '{_text(entry['description'])}'")

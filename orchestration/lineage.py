@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration.build import PHASES
+from orchestration.contracts import Contract
+from orchestration.settings import Settings
 
 LAYERS = ("staging", "conformed", "core", "marts")
 IDENTITY_SOURCE, ATTRIBUTION_SOURCE, INPUT_SOURCE = "identity_output", "attribution_output", "meta_input"
@@ -29,6 +31,42 @@ def phases_of(manifest: Mapping[str, Any]) -> dict[str, str]:
         return found[unique_id]
 
     return {unique_id: names[phase(unique_id)] for unique_id in manifest["nodes"]}
+
+
+def delivered_tables(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
+    """`<source>.<table>` of every delivered table that a node's rows come from.
+
+    The walk ends at identity: every event has a say in who is one customer, which would make every list the same.
+    """
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [unique_id]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        source = manifest["sources"].get(current)
+        if source and source["source_name"] not in (IDENTITY_SOURCE, ATTRIBUTION_SOURCE, INPUT_SOURCE):
+            found.add(f"{source['source_name']}.{source['name']}")
+        waiting += manifest["parent_map"].get(current, ())
+    return found
+
+
+def generated_inputs(
+    manifest: Mapping[str, Any], contracts: Mapping[str, Contract], settings: Settings, unique_id: str
+) -> str:
+    """A sentence naming the invented tables behind a node, for everybody who looks at it; empty when all is real."""
+
+    def is_invented(name: str) -> bool:
+        contract = contracts.get(name)
+        folders = (
+            (base / contract.source / contract.table for base in (settings.landing, settings.typed)) if contract else ()
+        )
+        return contract is not None and contract.is_generated and any(folder.is_dir() for folder in folders)
+
+    tables = sorted(filter(is_invented, delivered_tables(manifest, unique_id)))
+    return f"Generated for the demo, not real: {', '.join(tables)}." if tables else ""
 
 
 def phase_sizes(manifest: Mapping[str, Any], absent_sources: tuple[str, ...]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from orchestration import accounting, check_results, progress, quality, registra
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.instance import WRITER_POOL
+from orchestration.lineage import generated_inputs
 from orchestration.rules import Suite
 from orchestration.site import Site
 from orchestration.snapshots import publish
@@ -91,11 +92,13 @@ def published_models(manifest: Mapping[str, Any], schema: str) -> list[Mapping[s
 
 def _spec(site: Site, node: Mapping[str, Any]) -> dg.AssetSpec:
     owner = node.get("config", {}).get("meta", {}).get("owner")
+    said = generated_inputs(site.manifest, site.contracts, site.settings, node["unique_id"])
+    readers = f"What readers of `published/current` see: `marts.{node['name']}`."
     hours = site.settings.freshness_hours
     return dg.AssetSpec(
         key=dg.AssetKey([GROUP, node["name"]]),
         deps=[dg.AssetKey(["marts", node["name"]])],
-        description=f"{node['description']}\n\nWhat readers of `published/current` see: `marts.{node['name']}`.",
+        description="\n\n".join(filter(None, [said, node["description"], readers])),
         group_name=GROUP,
         owners=[owner] if owner else [],
         kinds={"duckdb", "parquet"},
