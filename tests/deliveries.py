@@ -45,8 +45,8 @@ def orders(**extract) -> Contract:
 
 def row(order_id: object = 1, /, **values: str) -> str:
     """One good CSV row; keyword arguments replace fields."""
-    fields = {"order_id": str(order_id), "customer_id": "c1", "ordered_at": "2024-01-15T10:00:00Z", "amount": "10.50"}
-    fields |= {"quantity": "2", "is_test": "no", "shipped_on": "2024-01-16", "rate": "1.1"} | values
+    fields = {"order_id": str(order_id), "customer_id": "c1", "ordered_at": "2024-01-05T10:00:00Z", "amount": "10.50"}
+    fields |= {"quantity": "2", "is_test": "no", "shipped_on": "2024-01-06", "rate": "1.1"} | values
     return ",".join(fields[name] for name in HEADER.split(","))
 
 
