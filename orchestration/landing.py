@@ -21,6 +21,7 @@ from orchestration.extracts import RowRules
 from orchestration.filenames import printable
 from orchestration.intake import Arrival, Candidate, is_intact, scan, settle, take_in
 from orchestration.ledger import Delivery, Ledger, Sighting
+from orchestration.rejects import told
 from orchestration.settings import Settings
 from orchestration.typed_files import read_deliveries
 from orchestration.vanishing import hold_vanished
@@ -195,10 +196,11 @@ class _Register:
         """One row per name, however often it is looked at."""
         name, sighting, contract = candidate.name, candidate.sighting, self._contract
         before = [each for each in self._by_name.get(sighting.file_name, []) if not each.sha256]
+        day = name.extract_date if name else None
         self.deliveries.append(
             Delivery(
-                contract.source, contract.table, sighting.file_name, "", name.extract_date if name else None,
-                name.revision if name else 1, "refused", sighting.size, reason_code=refusal.code, reason=str(refusal),
+                contract.source, contract.table, sighting.file_name, "", day, name.revision if name else 1, "refused",
+                sighting.size, reason_code=refusal.code, reason=told(refusal, contract.name, day),
                 sequence=before[-1].sequence if before else 0,
             )
         )  # fmt: skip
@@ -221,7 +223,12 @@ class _Register:
             refusal = CxwError(
                 "E-LND-008", "the name came before with other bytes, the contract refuses that", where=where
             )
-            delivery = replace(delivery, state="refused", reason_code=refusal.code, reason=str(refusal))
+            delivery = replace(
+                delivery,
+                state="refused",
+                reason_code=refusal.code,
+                reason=told(refusal, contract.name, name.extract_date),
+            )
         elif same_name:
             revision = self._newest_revision[name.extract_date] + 1
             warning = f"the name came before with other bytes: taken as revision {revision}"

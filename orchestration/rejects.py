@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 
 from orchestration.errors import CxwError
 
 KEPT_REJECTS = 500_000
 _GIVE_UP_AFTER = 10_000
+
+
+def told(
+    refusal: CxwError, table: str, extract_date: date | None, sha256: str = "", *, has_rejects: bool = False
+) -> str:
+    """The refusal of a file as the ledger keeps it, with what a person types now."""
+    look = f"`cxw quarantine show {sha256[:8]}`; then " if has_rejects else ""
+    gap = f", or `cxw gaps accept {table} {extract_date} --why ...`" if extract_date else ""
+    command = f"{look}deliver a corrected file and `cxw run`{gap}"
+    return str(CxwError(refusal.code, refusal.message, where=refusal.where, next_command=command))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from orchestration.extracts import RowRules, Source, engine, groups, read_small
 from orchestration.filenames import format_of
 from orchestration.intake import move, object_path
 from orchestration.ledger import Delivery
-from orchestration.rejects import Account
+from orchestration.rejects import Account, told
 from orchestration.settings import Settings
 from orchestration.streaming import write_large
 
@@ -121,7 +121,7 @@ def _scratch_path(scratch: Path, source: Source) -> Path:
 
 def _outcome(source: Source, contract: Contract, fingerprints: Mapping[bool, str]) -> Delivery:
     """What the ledger will say: state, counts, reason, warnings."""
-    account, extract = source.account, contract.extract
+    account, delivery, extract = source.account, source.delivery, contract.extract
     allowed = max(extract.max_rejected_rows, int(extract.max_rejected_rate * account.rows_in))
     refusal = account.refusal
     if refusal is None and account.rejected > allowed:
@@ -142,16 +142,18 @@ def _outcome(source: Source, contract: Contract, fingerprints: Mapping[bool, str
         warnings.append(
             f"{account.clock_shifts} times in an hour that clocks repeat or skip: read as its first, or shifted forward"
         )
-    kept = tuple(each for each in source.delivery.warnings if each.startswith(_LASTING))
+    kept = tuple(each for each in delivery.warnings if each.startswith(_LASTING))
     return replace(
-        source.delivery,
+        delivery,
         state="refused" if refusal else "accepted",
         rows_in=account.rows_in,
         rows_accepted=0 if refusal else account.accepted,
         rows_rejected=account.rejected,
         rows_duplicate=0 if refusal else account.duplicates,
         reason_code=refusal.code if refusal else "",
-        reason=str(refusal) if refusal else "",
+        reason=told(refusal, delivery.name, delivery.extract_date, delivery.sha256, has_rejects=bool(account.rejects))
+        if refusal
+        else "",
         warnings=(*kept, *warnings),
         contract_fingerprint=fingerprints[refusal is not None],
     )

@@ -49,7 +49,8 @@ def hold_vanished(
                     where = f"{each.name} {day} (sha {each.sha256[:8]})"
                     allowed = f"the contract allows {contract.extract.max_vanished_rate:.0%}"
                     message = f"{gone} of {before} keys of {max(earlier)} are gone, {allowed}"
-                    refusal = CxwError("E-LND-013", message, where=where)
+                    command = "`cxw quarantine list`, look at it, then `cxw quarantine release <number> --why ...`"
+                    refusal = CxwError("E-LND-013", message, where=where, next_command=command)
                     outcomes[id(each)] = replace(each, state="held", reason_code=refusal.code, reason=str(refusal))
                 if not by_date[day]:
                     del by_date[day]
