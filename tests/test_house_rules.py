@@ -73,8 +73,6 @@ def test_models_are_portable(name: str) -> None:
     assert "target." not in text, "engine branches belong in macros/engine"
     assert "::" not in text, "casts are spelled cast(… as …)"
     assert name in MAY_USE_DOUBLES or not re.search(r"\bas (float|double|real)\b", text), "floats only in ratio()"
-        "casts are spelled cast(… as …), floats only in ratio()"
-    )
     outside_jinja = re.sub(r"{[{%].*?[%}]}", "", text, flags=re.S)
     assert '"' not in outside_jinja, "a double-quoted name is a string on Spark"
     assert "current_date" not in text and "now()" not in text, "a model never reads the clock"
