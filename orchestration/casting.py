@@ -1,27 +1,24 @@
 """The contract as SQL: delivered text (or typed cells) -> typed columns, row hash, and which rule a row breaks.
 
-Lives here: the syntax each type accepts, blank = null, the window of times, the row hash of law 6.
-Does not live here: bytes and fields (`delimited.py` and its neighbours), running the SQL (`extracts.py`).
-Values never become SQL; names come from our own contracts and are quoted. Strictness is by value: `1.50` and `1.5000`
-are one number, `1.00005` in four decimals and `1e3` are none.
+Lives here: blank = null, required values, the window of times, the row hash of law 6.
+Does not live here: the text each type accepts (`value_syntax.py`), bytes and fields (`delimited.py` and its
+neighbours), running the SQL (`extracts.py`). Values never become SQL; names come from our own contracts, quoted.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from orchestration.contracts import Column, Contract
-from orchestration.settings import Settings
+from orchestration.value_syntax import has_offset, literal, local_time, typed_value
+from orchestration.warehouse import quote
 
 LINEAGE = ("_extract_date", "_revision", "_source_file", "_line", "_row_hash")
-_UNIT_SEPARATOR = "chr(31)"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
-_OFFSET = r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+_UNIT_SEPARATOR = chr(31)
 
 
 @dataclass(frozen=True)
@@ -46,22 +43,13 @@ class Casting:
     is_ordered: bool
 
 
-def literal(text: str) -> str:
-    """SQL string literal of a name or pattern of ours."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quote(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def text_casting(contract: Contract, settings: Settings) -> Casting:
+def text_casting(contract: Contract) -> Casting:
     """For csv and xlsx: column i of `delivered` is `c<i>`, text, in contract order."""
     cells = [f"c{number}" for number in range(len(contract.columns))]
-    return _casting(contract, settings, "select * from delivered", cells, [""] * len(cells), [])
+    return _casting(contract, "select * from delivered", cells, [""] * len(cells), [])
 
 
-def json_casting(contract: Contract, settings: Settings) -> Casting:
+def json_casting(contract: Contract) -> Casting:
     """For JSON lines: `delivered` has one object per row in `_text`."""
     keys = {column.name: [column.name] for column in contract.columns}
     for alias, target in contract.extract.aliases.items():
@@ -79,14 +67,14 @@ def json_casting(contract: Contract, settings: Settings) -> Casting:
         (Rule("", "E-JSN-001", "json"), "coalesce(len(_keys), 0) = 0"),
         (Rule("", "E-JSN-003", "key_twice"), "len(_keys) <> len(list_distinct(_keys))"),
     ]
-    return _casting(contract, settings, objects, cells, [""] * len(cells), broken, raw="_text")
+    return _casting(contract, objects, cells, [""] * len(cells), broken, raw="_text")
 
 
-def arrow_casting(contract: Contract, settings: Settings, schema: pa.Schema) -> Casting:
+def arrow_casting(contract: Contract, schema: pa.Schema) -> Casting:
     """For Parquet: column i of `delivered` is `c<i>` with the file's own type."""
     cells = [f"c{number}" for number in range(len(contract.columns))]
     kinds = [_kind(schema.field(cell).type) for cell in cells]
-    return _casting(contract, settings, "select * from delivered", cells, kinds, [])
+    return _casting(contract, "select * from delivered", cells, kinds, [])
 
 
 def _kind(arrow_type: pa.DataType) -> str:
@@ -104,7 +92,7 @@ def _kind(arrow_type: pa.DataType) -> str:
 
 
 def _casting(
-    contract: Contract, settings: Settings, source: str, cells: list[str], kinds: list[str],
+    contract: Contract, source: str, cells: list[str], kinds: list[str],
     broken: list[tuple[Rule, str]], raw: str = "",
 ) -> Casting:  # fmt: skip
     extract, columns = contract.extract, contract.columns
@@ -119,12 +107,12 @@ def _casting(
         spot = number[extract.position_key]
         position = f"cast(row_number() over (partition by {within} order by _line) as varchar)"
         placed = f"select * replace ({position} as {spot}) from cleaned"  # noqa: S608 (quoted names, no value)
-    casts = [f"{_typed(name, kind, column, contract, settings)} as {target}"
+    casts = [f"{typed_value(name, kind, column, contract)} as {target}"
              for name, kind, column, target in zip(value, kinds, columns, typed, strict=True)]  # fmt: skip
     odd = [
-        f"coalesce(odd_clock({_local(name, kind)}), 0)"
+        f"coalesce(odd_clock({local_time(name, kind, contract)}), 0)"
         for name, kind, column in zip(value, kinds, columns, strict=True)
-        if extract.zone and column.data_type == "timestamp" and kind in ("", "local_time") and not extract.date_format
+        if extract.zone and column.data_type == "timestamp" and kind in ("", "local_time") and not has_offset(contract)
     ]
     problems = broken + [
         problem for parts in zip(value, typed, columns, strict=True) for problem in _problems(*parts, contract)
@@ -133,7 +121,7 @@ def _casting(
     pairs = ", ".join(f"{quote(column.name)} := {cell}" for column, cell in zip(columns, cells, strict=True))
     fields = raw or f"cast(to_json(struct_pack({pairs})) as varchar)"  # as delivered, before cleaning
     hashed = sorted(zip((column.name for column in columns), typed, strict=True))
-    text = ", ".join(f"{literal(name + '=')} || cast({target} as varchar)" for name, target in hashed)
+    text = ", ".join(f"{_named(name, target)}, cast({target} as varchar)" for name, target in hashed)
     outputs = ", ".join(f"{target} as {quote(column.name)}" for column, target in zip(columns, typed, strict=True))
     judged = f"""
 with read as ({source}),
@@ -146,7 +134,7 @@ typed as (
 judged as (select *, cast(case {problem} end as smallint) as _problem from typed)
 select
     {outputs}, _extract_date, _revision, _source_file, _line,
-    case when _problem is null then sha256(concat_ws({_UNIT_SEPARATOR}, {text})) end as _row_hash,
+    case when _problem is null then sha256(substr(concat({text}), 2)) end as _row_hash,
     _file, _problem, _odd_clock, case when _problem is not null then {fields} end as _raw
 from judged"""  # noqa: S608 (identifiers of our own contracts, quoted; no value)
     return Casting(judged, tuple(rule for rule, _ in problems), is_ordered=not extract.position_key)
@@ -156,7 +144,9 @@ def _cleaned(cell: str, kind: str, column: Column, contract: Contract) -> str:
     """Blank or blank-only and the contract's null words become null; text keeps its blanks, other types lose them."""
     if kind:
         return cell
-    tests = [rf"regexp_full_match({cell}, '[\s\x{{00A0}}]*')"]
+    # Comparing first spares most values the pattern: only what begins with a blank can be blank.
+    first = f"({cell} < '!' or {cell} >= chr(160))"
+    tests = [rf"{first} and regexp_full_match({cell}, '[\s\x{{00A0}}]*')"]
     if contract.extract.null_tokens:
         tests.append(f"trim({cell}) in ({', '.join(map(literal, contract.extract.null_tokens))})")
     kept = cell if column.data_type == "varchar" else f"trim({cell})"
@@ -182,97 +172,10 @@ def _problems(value: str, typed: str, column: Column, contract: Contract) -> lis
     return found
 
 
+def _named(name: str, typed: str) -> str:
+    """What stands before a value in the text that is hashed; nothing when the value is null."""
+    return f"case when {typed} is null then '' else {literal(_UNIT_SEPARATOR + name + '=')} end"
+
+
 def _word(data_type: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", data_type).strip("_")
-
-
-def _typed(value: str, kind: str, column: Column, contract: Contract, settings: Settings) -> str:
-    """One cleaned value as the contract's type, null when it is not of that type."""
-    data_type = column.data_type
-    if data_type == "varchar":
-        if kind == "float":  # ids that a data frame held as numbers
-            whole = f"case when {value} = trunc({value}) and abs({value}) < 1e15 then cast({value} as bigint) end"
-            return f"coalesce(cast({whole} as varchar), cast({value} as varchar))"
-        return f"cast({value} as varchar)" if kind else value
-    if data_type == "boolean":
-        if kind == "boolean":
-            return value
-        text = f"lower(cast({value} as varchar))" if kind else f"lower({value})"
-        yes, no = ("'true', 't', 'yes', 'y', '1'", "'false', 'f', 'no', 'n', '0'")
-        return f"case when {text} in ({yes}) then true when {text} in ({no}) then false end"
-    if data_type == "bigint" or data_type.startswith("decimal"):
-        return _number(value, kind, data_type, contract)
-    if data_type == "date":
-        return _date(value, kind, contract)
-    return _timestamp(value, kind, column, contract, settings)
-
-
-def _number(value: str, kind: str, data_type: str, contract: Contract) -> str:
-    scale = 0 if data_type == "bigint" else int(data_type.removesuffix(")").split(",")[1])
-    if kind == "integer":
-        return f"try_cast({value} as {data_type})"
-    if kind == "float":  # only a double that is the nearest one to a number of this scale; never a rounded amount
-        number = f"try_cast({value} as {data_type})"
-        return f"case when cast({number} as double) = {value} then {number} end"
-    extract = replace(contract.extract, decimal_comma=False, thousands_separator="") if kind else contract.extract
-    text = f"cast({value} as varchar)" if kind else value
-    point, group = ("," if extract.decimal_comma else "."), extract.thousands_separator
-    decimals = rf"[0-9]{{0,{scale}}}0*"
-    some_decimals = rf"[0-9]{{1,{scale}}}0*" if scale else "0+"
-    whole = "[0-9]+" + (rf"|[0-9]{{1,3}}({re.escape(group)}[0-9]{{3}})+" if group else "")
-    pattern = rf"[+-]?(({whole})({re.escape(point)}{decimals})?|{re.escape(point)}{some_decimals})"
-    plain = text
-    if group:
-        plain = f"replace({plain}, {literal(group)}, '')"
-    if point != ".":
-        plain = f"replace({plain}, {literal(point)}, '.')"
-    return f"case when regexp_full_match({text}, {literal(pattern)}) then try_cast({plain} as {data_type}) end"
-
-
-def _date(value: str, kind: str, contract: Contract) -> str:
-    if kind == "date":
-        return f"try_cast({value} as date)"
-    if kind == "local_time":  # a date that a data frame holds as midnight
-        return f"case when {value} = date_trunc('day', {value}) then try_cast({value} as date) end"
-    text = f"cast({value} as varchar)" if kind else value
-    if contract.extract.date_format and not kind:
-        return f"try_cast(try_strptime({text}, {literal(contract.extract.date_format)}) as date)"
-    return f"case when regexp_full_match({text}, {literal(_DAY)}) then try_cast({text} as date) end"
-
-
-def _local(value: str, kind: str) -> str:
-    """A time without offset, as the clock on the wall showed it."""
-    if kind:
-        return f"cast({value} as timestamp)"
-    seconds = f"case when length({value}) = 16 then {value} || ':00' else {value} end"
-    return f"case when regexp_full_match({value}, {literal(_DAY + _CLOCK)}) then try_cast({seconds} as timestamp) end"
-
-
-def _timestamp(value: str, kind: str, column: Column, contract: Contract, settings: Settings) -> str:
-    extract = contract.extract
-    midnight = f"local_to_utc(cast(try_cast({value} as date) as timestamp))"
-    if kind == "instant":
-        return f"make_timestamp(epoch_us({value}))"
-    if kind == "local_time":
-        return f"local_to_utc({_local(value, kind)})" if extract.zone else "cast(null as timestamp)"
-    if kind == "date":
-        return midnight if column.allows_date_only else "cast(null as timestamp)"
-    text = f"cast({value} as varchar)" if kind else value
-    if extract.date_format and not kind:
-        parsed = f"try_strptime({text}, {literal(extract.date_format)})"
-        if "%z" in extract.date_format.lower():
-            return f"make_timestamp(epoch_us({parsed}))"
-        return f"local_to_utc({parsed})" if extract.zone else "cast(null as timestamp)"
-    whole = f"try_cast({text} as timestamptz)"
-    without_seconds = f"try_cast(left({text}, 16) || ':00' || substr({text}, 17) as timestamptz)"
-    branches = [
-        f"when regexp_full_match({text}, {literal(_DAY + _CLOCK + _OFFSET)})"
-        f" then make_timestamp(epoch_us(coalesce({whole}, {without_seconds})))"
-    ]
-    if extract.zone:
-        branches.append(
-            f"when regexp_full_match({text}, {literal(_DAY + _CLOCK)}) then local_to_utc({_local(text, '')})"
-        )
-    if column.allows_date_only:
-        branches.append(f"when regexp_full_match({text}, {literal(_DAY)}) then {midnight}")
-    return f"case {' '.join(branches)} end"

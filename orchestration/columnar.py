@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestration.contracts import Contract
+from orchestration.contracts import Contract, ExtractSettings
 from orchestration.decompression import Budget
 from orchestration.delimited import bind_headers
 from orchestration.errors import CxwError
@@ -138,25 +138,37 @@ def read_workbook(
     for begin in range(0, len(numbered), _BATCH_ROWS):
         part = numbered[begin : begin + _BATCH_ROWS]
         columns = [
-            pa.array(
-                [_cell_text(row[bound[column.name]]) if bound[column.name] < len(row) else None for _, row in part],
-                pa.string(),
-            )
-            if column.name in bound
-            else None
-            for column in contract.columns
+            _cells(part, bound.get(column.name), column.data_type, contract.extract) for column in contract.columns
         ]
         yield columns, np.array([number for number, _ in part], np.int64)
 
 
-def _cell_text(cell: Any) -> str | None:
-    """A cell as the text an exporter would have written: dates in ISO, whole numbers without a decimal point."""
+def _cells(
+    rows: list[tuple[int, list[Any]]], position: int | None, data_type: str, extract: ExtractSettings
+) -> pa.Array | None:
+    if position is None:
+        return None
+    cells = [row[position] if position < len(row) else None for _, row in rows]
+    return pa.array([_cell_text(cell, data_type, extract) for cell in cells], pa.string())
+
+
+def _cell_text(cell: Any, data_type: str = "", extract: ExtractSettings | None = None) -> str | None:
+    """A cell as the contract expects text: whole numbers without a decimal point, times in its format.
+
+    A workbook knows no difference between a day and its midnight; the contract's type says which is meant.
+    """
+    extract = extract or ExtractSettings()
     if cell is None or cell == "":
         return None
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, dt.datetime):
-        return cell.isoformat(sep="T", timespec="auto")
-    return cell.isoformat() if isinstance(cell, dt.date | dt.time) else str(cell)
+        text = str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return text.replace(".", ",") if extract.decimal_comma else text
+    if isinstance(cell, dt.date):
+        moment = cell if isinstance(cell, dt.datetime) else dt.datetime(cell.year, cell.month, cell.day)
+        if extract.date_format:
+            return moment.strftime(extract.date_format)
+        is_day = data_type == "date" and moment.time() == dt.time()
+        return moment.date().isoformat() if is_day else moment.isoformat(sep="T", timespec="auto")
+    return cell.isoformat() if isinstance(cell, dt.time) else str(cell)

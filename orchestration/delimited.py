@@ -45,7 +45,9 @@ def bind_headers(
     for position, name in enumerate(names):
         target = contract.extract.aliases.get(name, name)
         if names.count(name) > 1 or target in bound:
-            raise CxwError("E-LND-016", f"two headers for column {position + 1} ({_safe(target)})", where=account.where)
+            name_of = target if target in columns else "no column of the contract"
+            message = f"the header of column {position + 1} comes twice ({name_of})"
+            raise CxwError("E-LND-016", message, where=account.where)
         if target in columns:
             bound[target] = position
         else:

@@ -32,7 +32,7 @@ from orchestration.streams import streamed
 from orchestration.zones import utc_midnight, wall_clock
 
 _ENGINE_MEMORY = "600MB"  # with Arrow's and Python's share a file of any size stays near 1 GiB
-_BATCH_ROWS = 50_000
+_BATCH_ROWS, _FULL_BATCH_ROWS = 50_000, 8_000  # many tiny batches would be slow to read, one of a file's blocks is not
 RowRules = Callable[[pa.Table], list[tuple[np.ndarray, str]]]
 
 
@@ -96,11 +96,11 @@ def groups(
         else:
             (lines if source.format.startswith("jsonl") else cells).append(source)
     if cells:
-        yield text_casting(contract, settings), text, cells
+        yield text_casting(contract), text, cells
     if lines:
-        yield json_casting(contract, settings), pa.schema([("_text", pa.string())]), lines
+        yield json_casting(contract), pa.schema([("_text", pa.string())]), lines
     for schema, members in parquet.items():
-        yield arrow_casting(contract, settings, schema), schema, members
+        yield arrow_casting(contract, schema), schema, members
 
 
 def _batches(
@@ -152,6 +152,9 @@ def delivered(
         held: list[pa.RecordBatch] = []
         for number, source in enumerate(sources):
             for batch in _batches(number, source, contract, settings, schema):
+                if not held and batch.num_rows >= _FULL_BATCH_ROWS:
+                    yield batch
+                    continue
                 held.append(batch)
                 if sum(part.num_rows for part in held) >= _BATCH_ROWS:
                     yield from pa.Table.from_batches(held, full).combine_chunks().to_batches()

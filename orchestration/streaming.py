@@ -8,21 +8,22 @@ duplicates and rows set aside by rules each cost another, which only files that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from orchestration.casting import LINEAGE, Casting, literal, quote
+from orchestration.casting import LINEAGE, Casting
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules, Source, delivered, row_text
 from orchestration.rejects import Account
 from orchestration.settings import Settings
-from orchestration.streams import streamed
+from orchestration.value_syntax import literal
+from orchestration.warehouse import quote
 
 _RULE_ROWS = 500_000
 
@@ -84,20 +85,17 @@ def _account_for_rejects(
 
 def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.ndarray:
     """Lines of rows that equal an earlier row of the file in every contract column."""
-    with _reread(connection, "hashes", written, ["_row_hash", "_line"]):
-        connection.execute(
-            "create or replace temp table suspects as"
-            " select digest from (select hash(_row_hash) as digest from hashes) group by digest having count(*) > 1"
-        )
-    if not connection.execute("select count(*) from suspects").fetchone()[0]:
-        return np.array([], np.int64)
-    with _reread(connection, "hashes", written, ["_row_hash", "_line"]):
-        rows = connection.execute(
-            "select _line from ("
-            " select _line, row_number() over (partition by _row_hash order by _line) as nth from hashes"
-            " where hash(_row_hash) in (select digest from suspects)"
-            ") where nth > 1"
-        ).fetchnumpy()
+    _reread(connection, "written", written)
+    connection.execute(
+        "create or replace temp table suspects as"
+        " select digest from (select hash(_row_hash) as digest from written) group by digest having count(*) > 1"
+    )
+    rows = connection.execute(
+        "select _line from ("
+        " select _line, row_number() over (partition by _row_hash order by _line) as nth from written"
+        " where hash(_row_hash) in (select digest from suspects)"
+        ") where nth > 1"
+    ).fetchnumpy()
     return np.asarray(rows["_line"], np.int64)
 
 
@@ -128,25 +126,15 @@ def _chunks(written: Path) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-@contextmanager
-def _reread(
-    connection: duckdb.DuckDBPyConnection, name: str, written: Path, columns: list[str] | None = None
-) -> Iterator[None]:
+def _reread(connection: duckdb.DuckDBPyConnection, name: str, written: Path) -> None:
     """A written file as a relation. Not read_parquet: a path with * or [ in it would be taken for a pattern."""
-    file = pq.ParquetFile(written)
-    schema = file.schema_arrow if columns is None else pa.schema([file.schema_arrow.field(each) for each in columns])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield from file.iter_batches(100_000, columns=columns)
-
-    with file, streamed(connection, name, schema, batches()):
-        yield
+    connection.register(name, ds.dataset(str(written), format="parquet"))
 
 
 def _rewrite_without(connection: duckdb.DuckDBPyConnection, written: Path, lines: np.ndarray) -> None:
     reduced = written.with_suffix(".reduced")
     connection.register("dropped", pa.table({"_line": lines}))
-    statement = "select * from whole where _line not in (select _line from dropped)"
-    with _reread(connection, "whole", written):
-        connection.execute(f"copy ({statement}) to {literal(str(reduced))} (format parquet)")
+    _reread(connection, "written", written)
+    statement = "select * from written where _line not in (select _line from dropped)"
+    connection.execute(f"copy ({statement}) to {literal(str(reduced))} (format parquet)")
     reduced.rename(written)

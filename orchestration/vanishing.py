@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.backlog import typed_path
-from orchestration.casting import quote
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.ledger import Delivery
 from orchestration.settings import Settings
+from orchestration.warehouse import quote
 
 
 def hold_vanished(

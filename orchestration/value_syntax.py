@@ -1,0 +1,122 @@
+"""What text each contract type accepts, as SQL expressions.
+
+Lives here: numbers, dates, times, booleans: one expression per value, null when the value is not of its type.
+Does not live here: the statement around them (`casting.py`), clock changes (`zones.py`). Strictness is by value:
+`1.50` and `1.5000` are one number; `1.00005` in four decimals and `1e3` are none. Kind "" is text; other kinds are
+cells that already have a type (`casting._kind`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from orchestration.contracts import Column, Contract
+
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MINUTES = r"[T ][0-9]{2}:[0-9]{2}"
+_SECONDS = r":[0-9]{2}([.][0-9]{1,6}0*)?"
+_CLOCK = f"{_MINUTES}({_SECONDS})?"
+_OFFSET = r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
+
+
+def literal(text: str) -> str:
+    """SQL string literal of a name or pattern of ours."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def typed_value(value: str, kind: str, column: Column, contract: Contract) -> str:
+    """One cleaned value as the contract's type, null when it is not of that type."""
+    data_type = column.data_type
+    if data_type == "varchar":
+        if kind == "float":  # ids that a data frame held as numbers
+            whole = f"case when {value} = trunc({value}) and abs({value}) < 1e15 then cast({value} as bigint) end"
+            return f"coalesce(cast({whole} as varchar), cast({value} as varchar))"
+        return f"cast({value} as varchar)" if kind else value
+    if data_type == "boolean":
+        if kind == "boolean":
+            return value
+        text = f"lower(cast({value} as varchar))" if kind else f"lower({value})"
+        yes, no = ("'true', 't', 'yes', 'y', '1'", "'false', 'f', 'no', 'n', '0'")
+        return f"case when {text} in ({yes}) then true when {text} in ({no}) then false end"
+    if data_type == "bigint" or data_type.startswith("decimal"):
+        return _number(value, kind, data_type, contract)
+    if data_type == "date":
+        return _date(value, kind, contract)
+    return _timestamp(value, kind, column, contract)
+
+
+def _number(value: str, kind: str, data_type: str, contract: Contract) -> str:
+    scale = 0 if data_type == "bigint" else int(data_type.removesuffix(")").split(",")[1])
+    if kind == "integer":
+        return f"try_cast({value} as {data_type})"
+    if kind == "float":  # only a double that is the nearest one to a number of this scale; never a rounded amount
+        number = f"try_cast({value} as {data_type})"
+        return f"case when cast({number} as double) = {value} then {number} end"
+    extract = replace(contract.extract, decimal_comma=False, thousands_separator="") if kind else contract.extract
+    text = f"cast({value} as varchar)" if kind else value
+    point, group = ("," if extract.decimal_comma else "."), extract.thousands_separator
+    decimals = rf"[0-9]{{0,{scale}}}0*"
+    some_decimals = rf"[0-9]{{1,{scale}}}0*" if scale else "0+"
+    whole = "[0-9]+" + (rf"|[0-9]{{1,3}}({re.escape(group)}[0-9]{{3}})+" if group else "")
+    pattern = rf"[+-]?(({whole})({re.escape(point)}{decimals})?|{re.escape(point)}{some_decimals})"
+    plain = text
+    if group:
+        plain = f"replace({plain}, {literal(group)}, '')"
+    if point != ".":
+        plain = f"replace({plain}, {literal(point)}, '.')"
+    return f"case when regexp_full_match({text}, {literal(pattern)}) then try_cast({plain} as {data_type}) end"
+
+
+def _date(value: str, kind: str, contract: Contract) -> str:
+    if kind == "date":
+        return f"try_cast({value} as date)"
+    if kind == "local_time":  # a date that a data frame holds as midnight
+        return f"case when {value} = date_trunc('day', {value}) then try_cast({value} as date) end"
+    text = f"cast({value} as varchar)" if kind else value
+    if contract.extract.date_format and not kind:
+        return f"try_cast(try_strptime({text}, {literal(contract.extract.date_format)}) as date)"
+    return f"case when regexp_full_match({text}, {literal(_DAY)}) then try_cast({text} as date) end"
+
+
+def local_time(value: str, kind: str, contract: Contract) -> str:
+    """A time without offset, as the clock on the wall showed it."""
+    if kind:
+        return f"cast({value} as timestamp)"
+    if contract.extract.date_format:
+        return f"try_strptime({value}, {literal(contract.extract.date_format)})"
+    seconds = f"case when length({value}) = 16 then {value} || ':00' else {value} end"
+    return f"case when regexp_full_match({value}, {literal(_DAY + _CLOCK)}) then try_cast({seconds} as timestamp) end"
+
+
+def has_offset(contract: Contract) -> bool:
+    return "%z" in contract.extract.date_format.lower()
+
+
+def _timestamp(value: str, kind: str, column: Column, contract: Contract) -> str:
+    extract = contract.extract
+    midnight = f"local_to_utc(cast(try_cast({value} as date) as timestamp))"
+    if kind == "instant":
+        return f"make_timestamp(epoch_us({value}))"
+    nothing = "cast(null as timestamp)"
+    if kind == "local_time":
+        return f"local_to_utc({local_time(value, kind, contract)})" if extract.zone else nothing
+    if kind == "date":
+        return midnight if column.allows_date_only else nothing
+    if extract.date_format and not kind:
+        if has_offset(contract):
+            return f"make_timestamp(epoch_us(try_strptime({value}, {literal(extract.date_format)})))"
+        return f"local_to_utc({local_time(value, kind, contract)})" if extract.zone else nothing
+    text = f"cast({value} as varchar)" if kind else value
+    with_seconds = f"left({text}, 16) || ':00' || substr({text}, 17)"
+    branches = [
+        f"when regexp_full_match({text}, {literal(_DAY + _MINUTES + clock + _OFFSET)})"
+        f" then make_timestamp(epoch_us(try_cast({whole} as timestamptz)))"
+        for clock, whole in ((_SECONDS, text), ("", with_seconds))
+    ]
+    if extract.zone:
+        clock = local_time(text, "", contract)
+        branches.append(f"when regexp_full_match({text}, {literal(_DAY + _CLOCK)}) then local_to_utc({clock})")
+    if column.allows_date_only:
+        branches.append(f"when regexp_full_match({text}, {literal(_DAY)}) then {midnight}")
+    return f"case {' '.join(branches)} end"
