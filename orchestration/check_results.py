@@ -32,9 +32,9 @@ def keep(
     aside.replace(path)
 
 
-def kept(settings: Settings, places: Iterable[str] = PLACES) -> list[CheckResult]:
-    """All results at hand, by place, subject and name."""
-    paths = [path for place in places for path in sorted((_folder(settings) / place).glob("*.json"))]
+def kept(settings: Settings, places: Iterable[str] = PLACES, subject: str = "*") -> list[CheckResult]:
+    """All results at hand, or those of one subject, by place, subject and name."""
+    paths = [path for place in places for path in sorted((_folder(settings) / place).glob(f"{subject}.json"))]
     return [CheckResult(**entry) for path in paths for entry in json.loads(path.read_bytes())["results"]]
 
 

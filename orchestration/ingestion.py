@@ -17,7 +17,7 @@ import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 
-from orchestration import accounting, quality, registration
+from orchestration import accounting, quality
 from orchestration.contracts import Contract
 from orchestration.export import CheckResult
 from orchestration.instance import WRITER_POOL
@@ -94,6 +94,7 @@ def _table_asset(
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         output_required=False,
+        dagster_type=dg.Nothing,
         pool=WRITER_POOL,
         required_resource_keys={"writer"},
         check_specs=[*_count_specs(key), *quality.rule_specs(suite, key)],
@@ -105,14 +106,17 @@ def _table_asset(
             days = _asked_dates(context, writer)
             rules = row_rules(suite)
             taken = writer.ingest(contract, days, rules, is_forced=days is not None)
-            registered = registration.ensure_registered(contract, writer.settings, writer.ledger, writer.warehouse)
+            registered = writer.register(contract)
             arrived = {delivery.extract_date for delivery in taken.in_state("accepted")}
             _report_dates(context, taken)
-            checks = _count_checks(writer, contract, taken)
+            counts = _count_checks(writer, contract, taken)
             known = rules.results() if rules else ()
-            checks += quality.judge_table(writer, contract, suite, sorted(arrived), known)
+            checks = quality.judge_table(writer, contract, suite, arrived, counts, known)
         for check in checks:
             yield quality.to_dagster(check, key)
+        absent = sorted((days or set()) - arrived)
+        if absent:  # they stay unfilled, so a backfill over them ends as failed for these dates only
+            context.log.warning(f"{contract.name}: {accounting.spelled_dates(absent, 'without a delivery')}")
         seconds = time.monotonic() - started
         context.log.info(
             f"{contract.name}: {len(taken.results)} files, {registered.conflicts} conflicts in {seconds:.1f} s"

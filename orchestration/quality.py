@@ -7,7 +7,7 @@ Does not live here: running a suite (`suites.py`), rules (`expectations/`, dbt Y
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +47,24 @@ def rule_specs(suite: Suite | None, asset: dg.AssetKey) -> list[dg.AssetCheckSpe
 
 
 def judge_table(
-    writer: Writer, contract: Contract, suite: Suite | None, days: Sequence[date], known: Sequence[RuleResult] = ()
+    writer: Writer,
+    contract: Contract,
+    suite: Suite | None,
+    days: Iterable[date],
+    counts: Sequence[CheckResult] = (),
+    known: Sequence[RuleResult] = (),
 ) -> list[CheckResult]:
-    """Rules at the door over the rows in force that came with these extract dates; the results are kept.
+    """Rules at the door over the rows in force that came with these extract dates; all results are kept.
 
-    Dates that a critical rule held before are judged with them, until they pass. `known` are the results of the
-    quarantine rules, which intake has run already: rows that failed them are no longer here.
+    Dates that a critical rule held before are judged with them, until they pass.
+
+    Args:
+        days: extract dates that arrived.
+        counts: checks of the same door that are no rules of the suite, kept with the others.
+        known: results of the quarantine rules, which intake has run: rows that failed them are no longer here.
     """
     days = sorted({*days, *check_results.dates_held(writer.settings, contract.name)})
-    results: list[CheckResult] = []
+    results = list(counts)
     if suite is not None and days:
         accepted = writer.ledger.deliveries(contract.source, contract.table, states=["accepted"])
         rows_by_day: dict[date, int] = {}
@@ -65,7 +74,7 @@ def judge_table(
                 rows_by_day[delivery.extract_date] = counted + delivery.rows_accepted
         volumes = delivery_volumes(rows_by_day, [day for day in days if day in rows_by_day])
         frames = _frames(writer, f"{contract.schema}.{contract.table}", suite.columns, days)
-        results = [_from_rule(suite, result) for result in validate(suite, frames, volumes, known)]
+        results += [_from_rule(suite, result) for result in validate(suite, frames, volumes, known)]
     check_results.keep(writer.settings, "door", contract.name, results, days)
     return results
 
@@ -78,7 +87,10 @@ def judge_held_tables(writer: Writer, suites: Mapping[str, Suite]) -> None:
     """
     for contract in writer.site.contracts.values():
         if check_results.dates_held(writer.settings, contract.name):
-            judge_table(writer, contract, suites.get(contract.name), ())
+            suite = suites.get(contract.name)
+            rules = {rule.name for rule in suite.rules} if suite else set()
+            before = check_results.kept(writer.settings, ["door"], contract.name)
+            judge_table(writer, contract, suite, (), [check for check in before if check.check_name not in rules])
     check_results.raise_if_held(check_results.kept(writer.settings, ["door"]))
 
 

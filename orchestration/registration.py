@@ -30,8 +30,18 @@ class Registered:
     conflicts: int
 
 
-def ensure_registered(contract: Contract, settings: Settings, ledger: Ledger, warehouse: DuckDBWarehouse) -> Registered:
-    """Register the rows in force of one table unless they are registered already."""
+Notes = dict[tuple[str, str], Registered]
+
+
+def read_notes(warehouse: DuckDBWarehouse) -> Notes:
+    """What is registered, by source and table; read once per run, since opening the file is what costs."""
+    return {(row["source"], row["table_name"]): Registered(**row) for row in _read(warehouse, "registered")}
+
+
+def ensure_registered(
+    contract: Contract, settings: Settings, ledger: Ledger, warehouse: DuckDBWarehouse, known: Notes
+) -> Registered:
+    """Register the rows in force of one table unless they are registered already; keeps `known` up to date."""
     from orchestration.landing import files_in_force
 
     files = files_in_force(contract, settings, ledger)
@@ -39,7 +49,6 @@ def ensure_registered(contract: Contract, settings: Settings, ledger: Ledger, wa
     lines += [contract.extract.mode, contract.extract.version_column, *contract.primary_key]
     lines += [f"{column.name} {column.data_type}" for column in contract.columns]
     files_hash = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    known = {(row["source"], row["table_name"]): Registered(**row) for row in _read(warehouse, "registered")}
     note = known.get((contract.source, contract.table))
     if note is None or note.files_hash != files_hash:
         conflicts = build.register_table(contract, settings, ledger, warehouse)

@@ -78,10 +78,18 @@ class Writer:
         span = (self.last_date - self.first_date).days
         return {self.first_date + timedelta(days=number) for number in range(span + 1)}
 
+    def register(self, contract: Contract) -> registration.Registered:
+        """Rows in force of one table, if its files changed since they were registered."""
+        return registration.ensure_registered(contract, self.settings, self.ledger, self.warehouse, self._notes)
+
+    @cached_property
+    def _notes(self) -> registration.Notes:
+        return registration.read_notes(self.warehouse)
+
     def register_inputs(self) -> dict[str, date | None]:
         """Rows in force of every table whose files changed, then `meta_input`. Returns `as_of` by mart."""
         for contract in self.site.contracts.values():
-            registration.ensure_registered(contract, self.settings, self.ledger, self.warehouse)
+            self.register(contract)
         registration.begin_build(self.warehouse, self.snapshot_id)
         if not self._are_models_standing:
             registration.stand(self.warehouse, "")
