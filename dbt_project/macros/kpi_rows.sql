@@ -1,8 +1,8 @@
 {#
     One row per month and figure out of a relation with one row per month: `kpis` is a list of
     {id, variant, unit, numerator, denominator, value, is_final}, the last four as expressions over the relation.
-    Without `value` it is numerator ÷ denominator, or the numerator itself when there is no denominator. One scan of the
-    relation whatever the number of figures.
+    Without `value` it is numerator ÷ denominator, or the numerator itself when there is no denominator. One scan of
+    the relation whatever the number of figures.
 #}
 {% macro kpi_rows(relation, kpis) -%}
     select

@@ -63,7 +63,10 @@ sums as (
     from days cross join refunds
     union all
     select
-        'net revenue by day', days.net_revenue_amount, orders.ordered_revenue_amount - refunds.refund_amount, days.row_count
+        'net revenue by day',
+        days.net_revenue_amount,
+        orders.ordered_revenue_amount - refunds.refund_amount,
+        days.row_count
     from days cross join orders cross join refunds
     union all
     select

@@ -84,20 +84,25 @@ totals as (
 shares as (
     select
         *,
-        {{ exact_share('ledger_amount', 'weight', 'total_weight') }} as ledger_share_amount,
+        cast(ledger_amount as decimal(37, 14)) as exact_ledger_amount,
+        cast({{ exact_share('ledger_amount', 'weight', 'total_weight') }} as decimal(37, 14)) as ledger_share_amount,
         {{ exact_share('agent_cost_seconds', '1', '3600') }} as agent_time_cost_amount
     from totals
 ),
 
--- What the cut after the 14th decimal left over goes to one bucket, the heaviest: the month's sum is the ledger exactly.
+-- What the cut after the 14th decimal left over goes to one bucket, the heaviest: the month's sum is the ledger,
+-- exactly. (37 digits, because Spark drops the last decimal of a sum of two 38-digit numbers.)
 settled as (
     select
         *,
-        ledger_share_amount + case
-            when row_number() over (partition by cost_month order by weight desc, customer_key nulls first) = 1
-                then ledger_amount - sum(ledger_share_amount) over (partition by cost_month)
-            else 0
-        end as ledger_cost_amount
+        ledger_share_amount + cast(
+            case
+                when row_number() over (partition by cost_month order by weight desc, customer_key nulls first) = 1
+                    then exact_ledger_amount
+                        - cast(sum(ledger_share_amount) over (partition by cost_month) as decimal(37, 14))
+                else 0
+            end as decimal(37, 14)
+        ) as ledger_cost_amount
     from shares
 ),
 

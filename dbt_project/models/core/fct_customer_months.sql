@@ -67,7 +67,8 @@ final as (
         cast(refund_count as bigint) as refund_count,
         cast(cohort_refund_count as bigint) as cohort_refund_count,
         cast({{ dbt.datediff('cohort_month', 'activity_month', 'month') }} as bigint) as months_since_acquisition,
-        cast({{ zero_without_rows('ordered_revenue_amount', 'order_count') }} as decimal(38, 14)) as ordered_revenue_amount,
+        cast({{ zero_without_rows('ordered_revenue_amount', 'order_count') }} as decimal(38, 14))
+            as ordered_revenue_amount,
         cast({{ zero_without_rows('refund_amount', 'refund_count') }} as decimal(38, 14)) as refund_amount,
         cast({{ zero_without_rows('cohort_refund_amount', 'cohort_refund_count') }} as decimal(38, 14))
             as cohort_refund_amount,

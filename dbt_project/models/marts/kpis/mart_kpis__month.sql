@@ -73,7 +73,10 @@
 ] -%}
 
 {%- set acquisition = [
-    {'id': 'new_customer_count', 'unit': 'customers', 'numerator': 'new_customer_count', 'is_final': 'is_month_complete'},
+    {
+        'id': 'new_customer_count', 'unit': 'customers',
+        'numerator': 'new_customer_count', 'is_final': 'is_month_complete',
+    },
     {'id': 'media_spend', 'unit': currency, 'numerator': 'media_spend_amount', 'is_final': 'is_month_complete'},
     {
         'id': 'sales_and_marketing_cost', 'unit': currency,
@@ -106,7 +109,8 @@
     },
     {
         'id': 'acquisition_payback_days', 'unit': 'days',
-        'numerator': 'acquisition_payback_days', 'is_final': 'is_month_complete and acquisition_payback_days is not null',
+        'numerator': 'acquisition_payback_days',
+        'is_final': 'is_month_complete and acquisition_payback_days is not null',
     },
 ] -%}
 
@@ -190,7 +194,8 @@ trading_months as (
         sum(order_count) as order_count,
         sum(known_amount_order_count) as known_amount_order_count,
         sum(known_units_order_count) as known_units_order_count,
-        {{ zero_without_rows('sum(case when order_count > 0 then units_count end)', 'sum(order_count)') }} as units_count,
+        {{ zero_without_rows('sum(case when order_count > 0 then units_count end)', 'sum(order_count)') }}
+            as units_count,
         {{ zero_without_rows('sum(case when order_count > 0 then ordered_revenue_amount end)', 'sum(order_count)') }}
             as ordered_revenue_amount,
         sum(net_revenue_amount) as net_revenue_amount,
@@ -206,7 +211,8 @@ value_months as (
         {% for days in windows -%}
         sum(case when days_since_acquisition = {{ days }} then cumulative_net_revenue_amount end)
             as net_revenue_amount_{{ days }}d,
-        sum(case when days_since_acquisition = {{ days }} then cumulative_margin_amount end) as margin_amount_{{ days }}d,
+        sum(case when days_since_acquisition = {{ days }} then cumulative_margin_amount end)
+            as margin_amount_{{ days }}d,
         sum(case when days_since_acquisition = {{ days }} then repeat_customer_count end)
             as repeat_customer_count_{{ days }}d,
         sum(case when days_since_acquisition = {{ days }} then cohort_customer_count end)

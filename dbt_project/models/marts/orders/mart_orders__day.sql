@@ -62,13 +62,16 @@ amounts as (
         known_units_order_count,
         refund_count,
         {% for column in [
-            'units_count', 'gross_revenue_amount', 'line_discount_amount', 'order_discount_amount', 'ordered_revenue_amount',
+            'units_count', 'gross_revenue_amount', 'line_discount_amount', 'order_discount_amount',
+            'ordered_revenue_amount',
         ] -%}
         {{ zero_without_rows(column, 'order_count') }} as {{ column }},
         {% endfor -%}
         {{ zero_without_rows('refund_amount', 'refund_count') }} as refund_amount,
-        {{ zero_without_rows('refund_amount_by_order_date', 'refund_count_by_order_date') }} as refund_amount_by_order_date,
-        {{ less_refunds('ordered_revenue_amount', 'order_count', 'refund_amount', 'refund_count') }} as net_revenue_amount,
+        {{ zero_without_rows('refund_amount_by_order_date', 'refund_count_by_order_date') }}
+            as refund_amount_by_order_date,
+        {{ less_refunds('ordered_revenue_amount', 'order_count', 'refund_amount', 'refund_count') }}
+            as net_revenue_amount,
         {{ less_refunds(
             'ordered_revenue_amount', 'order_count', 'refund_amount_by_order_date', 'refund_count_by_order_date'
         ) }} as net_revenue_amount_by_order_date

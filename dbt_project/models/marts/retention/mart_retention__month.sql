@@ -121,7 +121,8 @@ renewals as (
     select
         bases.month,
         bases.base_net_revenue_amount,
-        case when activity.customer_key is null then 0 else activity.net_revenue_amount end as renewed_net_revenue_amount
+        case when activity.customer_key is null then 0 else activity.net_revenue_amount end
+            as renewed_net_revenue_amount
     from bases
     left join {{ ref('fct_customer_months') }} as activity
         on activity.customer_key = bases.customer_key and activity.activity_month = bases.month
