@@ -37,6 +37,16 @@ class Refund:
         return self.order.source_channel if self.order else None
 
 
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs above ordered revenue, in the reporting currency; `units` of product lines. Unknown without lines."""
+
+    gross: Amount = None
+    line_discount: Amount = None
+    order_discount: Amount = None
+    units: Amount = None
+
+
 @dataclass
 class Order:
     """One order known to the shop. `has_cost` says of each revenue line whether its unit cost is known."""
@@ -51,6 +61,7 @@ class Order:
     ordered: Amount
     margin: Amount
     has_cost: list[bool]
+    ladder: Ladder = Ladder()
     refunds: list[Refund] = field(default_factory=list)
 
 
@@ -131,8 +142,10 @@ class Facts:
             not row["is_test"] and row["cancelled_at"] is None and status in self.settings.counted_order_statuses
         )
         day = self.day(row["ordered_at"])
+        ladder = Ladder()
         if "ecommerce.order_lines" in self.delivered:
             revenue, margin, has_cost = self._from_lines(row, lines)
+            ladder = self._ladder(row, lines, day) if lines else ladder
         else:
             parts = [row["total_amount"], row["tax_amount"], row["shipping_amount"]]
             known = None not in parts
@@ -150,6 +163,24 @@ class Facts:
             ordered=self.in_reporting_currency(revenue, row["currency_code"], day),
             margin=self.in_reporting_currency(margin, row["currency_code"], day),
             has_cost=has_cost,
+            ladder=ladder,
+        )
+
+    def _line_kind(self, line: Row) -> str:
+        return "product" if line["line_type"] is None else self.vocabulary.ours("line_types", line["line_type"])
+
+    def _ladder(self, order: Row, lines: list[Row], day: date) -> Ladder:
+        goods = [line for line in lines if self._line_kind(line) in ("product", "fee")]
+        gross = sum((Fraction(line["quantity"]) * Fraction(line["unit_price_amount"]) for line in goods), Fraction(0))
+        line_discount = sum((Fraction(line["discount_amount"] or 0) for line in goods), Fraction(0))
+        order_discount = Fraction(order["discount_amount"] or 0) if goods else Fraction(0)
+        products = (line for line in lines if self._line_kind(line) == "product")
+        return Ladder(
+            *(
+                self.in_reporting_currency(amount, order["currency_code"], day)
+                for amount in (gross, line_discount, order_discount)
+            ),
+            units=sum((Fraction(line["quantity"]) for line in products), Fraction(0)),
         )
 
     def _from_lines(self, order: Row, lines: list[Row]) -> tuple[Amount, Amount, list[bool]]:
@@ -158,8 +189,7 @@ class Facts:
             return None, None, []
         revenue, margin, has_cost = Fraction(0), Fraction(0), []
         for line in lines:
-            kind = "product" if line["line_type"] is None else self.vocabulary.ours("line_types", line["line_type"])
-            if kind not in ("product", "fee"):
+            if self._line_kind(line) not in ("product", "fee"):
                 continue
             quantity = Fraction(line["quantity"])
             line_revenue = quantity * Fraction(line["unit_price_amount"]) - Fraction(line["discount_amount"] or 0)

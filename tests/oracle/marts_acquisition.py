@@ -48,6 +48,10 @@ def acquisition_by_month(facts: Facts, attribution: Attribution, costs: Costs, a
         orders = [order for order in facts.counted_orders if month_of(order.day) == month]
         refunds = [refund for refund in facts.refunds if month_of(refund.day) == month]
         loaded = quotient(everything, new_customers)
+        paid = _paid_customers(facts, attribution, cohort)
+        is_complete = as_of >= month_end(month)
+        has_lived = cohort is not None and cohort.lived_days(as_of) >= _PAYBACK_WINDOW
+        margin = cohort.cumulative(_PAYBACK_WINDOW)[1] if cohort and has_lived else None
         rows[month,] = {
             "new_customer_count": new_customers,
             "media_spend_amount": media,
@@ -56,24 +60,30 @@ def acquisition_by_month(facts: Facts, attribution: Attribution, costs: Costs, a
             "media_ledger_difference_amount": costs.media_difference(month),
             "customer_acquisition_cost_fully_loaded": ratio(everything, new_customers),
             "customer_acquisition_cost_blended": ratio(media, new_customers),
-            "customer_acquisition_cost_paid": ratio(media, _paid_customers(facts, attribution, cohort)),
+            "customer_acquisition_cost_paid": ratio(media, Fraction(paid)),
             "marketing_efficiency_ratio": ratio(net_revenue(orders, refunds), everything),
             "lifetime_value_to_acquisition_cost_ratio": _lifetime_value_ratio(cohort, loaded, as_of),
+            "paid_new_customer_count": paid,
+            "net_revenue_amount": net_revenue(orders, refunds),
+            "cohort_margin_amount_365d": margin,
+            "customer_lifetime_value_cohort_margin_365d": ratio(margin, new_customers),
+            "is_month_complete": is_complete,
+            "is_final": is_complete and (has_lived or cohort is None),
             "acquisition_payback_days": _payback_days(cohort, loaded, as_of),
         }
     return rows
 
 
-def _paid_customers(facts: Facts, attribution: Attribution, cohort: Cohort | None) -> Fraction:
+def _paid_customers(facts: Facts, attribution: Attribution, cohort: Cohort | None) -> Decimal:
     """New customers of paid channels, by the acquisition model's credits."""
     return sum(
         (
-            Fraction(credit)
+            credit
             for customer in (cohort.customers if cohort else [])
             for channel, credit in attribution.acquisition_credits(customer.group)
             if channel in facts.vocabulary.paid_channels
         ),
-        Fraction(0),
+        Decimal(0),
     )
 
 
@@ -100,12 +110,13 @@ def _payback_days(cohort: Cohort | None, cost_per_customer: Amount, as_of: date)
     return None
 
 
-def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs) -> Rows:
+def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs, as_of: date) -> Rows:
     """Spend, new customers and revenue of a channel under each model; cells with nothing in them are left out."""
     first_orders = {customer.first.order_id for customer in facts.customers.values()}
     new: dict[tuple, Decimal] = defaultdict(Decimal)
     ordered: dict[tuple, list[Amount]] = defaultdict(list)
     refunded: dict[tuple, list[Amount]] = defaultdict(list)
+    credited: dict[tuple, Decimal] = defaultdict(Decimal)
     for order in facts.counted_orders:
         for model in MODELS:
             for channel, credit in attribution.credits[order.order_id, model]:
@@ -115,6 +126,7 @@ def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs)
                 ordered[cell].append(_part(order.ordered, credit))
                 refunded[cell] += [_part(refund.amount, credit) for refund in order.refunds]
                 new[cell] += credit if order.order_id in first_orders else 0
+                credited[cell] += credit
     for refund in facts.refunds:
         if refund.order is None:
             for model in MODELS:
@@ -133,6 +145,9 @@ def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs)
             "cost_per_acquisition": ratio(media, Fraction(customers)),
             "customer_acquisition_cost_fully_loaded": _loaded(costs, cell[:2], Fraction(customers)),
             "return_on_ad_spend": ratio(revenue, media),
+            "fully_loaded_cost_amount": costs.fully_loaded(cell[:2]),
+            "attributed_order_count": credited.get(cell, Decimal(0)),
+            "is_final": as_of >= month_end(cell[0]),
         }
     return rows
 
@@ -159,9 +174,13 @@ def actions_by_channel(facts: Facts, attribution: Attribution, costs: Costs, as_
     for month, channel, action in cells | {cell for cell, amount in counts.items() if amount}:
         media = costs.media((month, channel))
         count = None if action in unknown else counts.get((month, channel, action), Decimal(0))
+        reported = _platform_actions(costs, (month, channel), action)
+        gap = None if reported is None or count is None else reported - count
         rows[month, channel, action] = {
             "action_count": count,
-            "platform_reported_action_count": _platform_actions(costs, (month, channel), action),
+            "platform_reported_action_count": reported,
+            "platform_reported_gap_count": gap,
+            "cost_per_action_platform_reported": ratio(media, reported),
             "media_spend_amount": media,
             "cost_per_action": None if count is None else ratio(media, Fraction(count)),
             "is_final": as_of >= month_end(month),

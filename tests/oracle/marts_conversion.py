@@ -54,18 +54,22 @@ def conversion_by_channel(facts: Facts, attribution: Attribution, as_of: date) -
             "existing_customer_lead_count": sum(lead.is_existing_customer for lead in leads),
             "qualified_lead_count": None if leads and is_unknown else sum(lead.is_qualified for lead in leads),
             "opportunity_count": sum(bool(lead.opportunities) for lead in leads),
+            "won_lead_count": sum(any(row["is_won"] for row in lead.opportunities) for lead in leads),
             "converted_lead_count": len(converted),
             "won_amount": total(
                 _won_amount(facts, row) for lead in leads for row in lead.opportunities if row["is_won"]
             ),
+            "converting_lead_count": conversions.get(cell, 0),
             "conversion_rate_period": ratio(conversions.get(cell, 0), len(leads)),
             "median_days_to_convert": _median([(lead.converted - lead.created).days for lead in converted]),
             "session_count": len(visits),
+            "session_with_order_count": count_true(visits),
             "session_conversion_rate": ratio(count_true(visits), len(visits)),
         }
         last_created = max((lead.created for lead in leads), default=None)
         for days in WINDOWS:
             in_time = sum(is_within(lead.converted, lead.created, days) for lead in converted)
+            rows[cell][f"converted_lead_count_{days}d"] = in_time
             rows[cell][f"conversion_rate_cohort_{days}d"] = ratio(in_time, len(leads))
             has_lived = last_created is None or as_of >= last_created + timedelta(days=days - 1)
             rows[cell][f"is_final_{days}d"] = as_of >= month_end(cell[0]) and has_lived

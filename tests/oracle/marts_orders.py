@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -33,7 +34,10 @@ def orders_by_day(facts: Facts) -> Rows:
         by_order_date[refund.basis_day, refund.source_channel].append(refund)
     rows = {}
     for cell in {*orders, *refunds, *by_order_date}:
-        mine = orders[cell]
+        mine, ladders = orders[cell], [order.ladder for order in orders[cell]]
+        known = sum(order.ordered is not None for order in mine)
+        units = total(ladder.units for ladder in ladders)
+        known_units = sum(ladder.units is not None for ladder in ladders)
         ordered = total(order.ordered for order in mine)
         refunded = total(refund.amount for refund in refunds[cell])
         rows[cell] = {
@@ -44,6 +48,17 @@ def orders_by_day(facts: Facts) -> Rows:
             "refund_amount_by_order_date": total(refund.amount for refund in by_order_date[cell]),
             "net_revenue_amount": net_revenue(mine, refunds[cell]),
             "average_order_value": _average_order_value(mine),
+            "known_amount_order_count": known,
+            "anonymous_order_count": sum(order.customer is None for order in mine),
+            "refund_count": len(refunds[cell]),
+            "known_units_order_count": known_units,
+            "units_count": None if units is None else Decimal(units.numerator) / units.denominator,
+            "gross_revenue_amount": total(ladder.gross for ladder in ladders),
+            "line_discount_amount": total(ladder.line_discount for ladder in ladders),
+            "order_discount_amount": total(ladder.order_discount for ladder in ladders),
+            "net_revenue_amount_by_order_date": net_revenue(mine, by_order_date[cell]),
+            "average_order_value_net_of_refunds": ratio(net_revenue(mine, refunds[cell]), known),
+            "average_order_quantity": ratio(units, known_units),
         }
     return rows
 
@@ -59,7 +74,7 @@ def customer_values(
     """One row per golden customer; `key_order` (group -> published key) breaks ties of the scores."""
     active_days = facts.settings.active_window_days
     contacts = [interaction.customer for interaction in service.interactions]
-    serving = service.costs_by_customer()
+    serving, agent_time = service.costs_by_customer(), service.agent_time_by_customer()
     promoter_scores = latest_promoter_scores(facts, service)
     rows: Rows = {}
     for group, customer in facts.customers.items():
@@ -84,6 +99,10 @@ def customer_values(
             "contact_count": contacts.count(group),
             "cost_to_serve_amount": serving.get(group, Fraction(0)),
             "latest_net_promoter_score": promoter_scores.get(group),
+            "known_amount_order_count": (known := sum(order.ordered is not None for order in customer.orders)),
+            "refund_count": len(customer.refunds),
+            "average_order_value_net_of_refunds": ratio(net_revenue(customer.orders, customer.refunds), known),
+            "agent_time_cost_amount": agent_time.get(group, Fraction(0)),
         }
     keys = {group: key_order.get(group, group) for group in facts.customers}
     recency = {group: -(as_of - customer.orders[-1].day).days for group, customer in facts.customers.items()}
@@ -151,8 +170,11 @@ def value_cohorts(facts: Facts, attribution: Attribution, as_of: date) -> Rows:
         cohort = Cohort(month, customers)
         for days in COHORT_WINDOWS:
             revenue, margin = cohort.cumulative(days)
+            repeated = sum(len(c.orders) > 1 and is_within(c.orders[1].day, c.acquired, days) for c in customers)
             rows[month, channel, days] = {
                 "cohort_customer_count": len(customers),
+                "repeat_customer_count": repeated,
+                "repeat_purchase_rate_cohort": ratio(repeated, len(customers)),
                 "cumulative_net_revenue_amount": revenue,
                 "cumulative_margin_amount": margin,
                 "customer_lifetime_value_cohort": ratio(revenue, len(customers)),

@@ -5,10 +5,13 @@ Lives here: `mart_retention__month`, `mart_retention__cohort_month`.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from .arithmetic import (
     Amount,
@@ -19,6 +22,7 @@ from .arithmetic import (
     months_through,
     net,
     percentile,
+    quotient,
     ratio,
     total,
 )
@@ -39,7 +43,7 @@ def retention_by_month(facts: Facts, as_of: date) -> Rows:
         new = {c.group for c in customers if month_of(c.acquired) == month}
         known = {c.group for c in customers if c.acquired < month}
         retained, reactivated = start & end, (end - start) & known
-        revenue_now, revenue_capped, revenue_then = _revenue_against_last_year(customers, month)
+        base_customers, revenue_now, revenue_capped, revenue_then = _revenue_against_last_year(customers, month)
         rows[month,] = {
             "start_customer_count": len(start),
             "end_customer_count": len(end),
@@ -57,8 +61,40 @@ def retention_by_month(facts: Facts, as_of: date) -> Rows:
             "active_window_days": window,
             "active_window_days_suggested": suggested,
             "is_final": as_of >= month_end(month),
+            "new_active_customer_count": len(end & new),
+            "base_customer_count": base_customers,
+            "base_net_revenue_amount": revenue_then,
+            "renewed_net_revenue_amount": revenue_now,
+            "capped_net_revenue_amount": revenue_capped,
+            **_simple_lifetime_value(
+                customers, month, (len(start), len(retained), len(end)), facts.settings.margin_rate
+            ),
         }
     return rows
+
+
+def _simple_lifetime_value(facts: Facts, month: date, active: tuple[int, int, int]) -> dict[str, Any]:
+    """The textbook's lifetime value of an active customer, with its inputs; `active`: at start, throughout, at end."""
+    start, retained, end = active
+    margin_rate = facts.settings.margin_rate
+    orders = [
+        order for customer in facts.customers.values() for order in customer.orders if month_of(order.day) == month
+    ]
+    ordered = total(order.ordered for order in orders)
+    known = sum(order.ordered is not None for order in orders)
+    value, frequency = quotient(ordered, known), quotient(len(orders), end)
+    lifespan = quotient(start, start - retained)
+    parts = (value, frequency, lifespan)
+    simple = None if None in parts else float(math.prod(parts) * Fraction(margin_rate))
+    return {
+        "identified_order_count": len(orders),
+        "identified_known_amount_order_count": known,
+        "identified_ordered_revenue_amount": ordered,
+        "margin_rate": margin_rate,
+        "average_order_value_identified": ratio(ordered, known),
+        "orders_to_active_customers_ratio": ratio(len(orders), end),
+        "customer_lifetime_value_simple": simple,
+    }
 
 
 def _active(customers: list[Customer], moment: date, window: int) -> set[str]:
@@ -74,8 +110,8 @@ def suggested_window(customers: list[Customer]) -> int | None:
     return None if exact is None else min(max(-(-exact.numerator // exact.denominator), 90), 365)
 
 
-def _revenue_against_last_year(customers: list[Customer], month: date) -> tuple[Amount, Amount, Amount]:
-    """(now, now capped at each customer's base, base) over customers with positive net revenue a year earlier."""
+def _revenue_against_last_year(customers: list[Customer], month: date) -> tuple[int, Amount, Amount, Amount]:
+    """(how many, now, now capped at the base, base) over customers with positive net revenue a year earlier."""
     now, capped, then = [], [], []
     for customer in customers:
         base = _month_revenue(customer, month_after(month, -12))
@@ -84,7 +120,7 @@ def _revenue_against_last_year(customers: list[Customer], month: date) -> tuple[
             then.append(base)
             now.append(current)
             capped.append(None if current is None else max(Fraction(0), min(current, base)))
-    return total(now), total(capped), total(then)
+    return len(then), total(now), total(capped), total(then)
 
 
 def _month_revenue(customer: Customer, month: date) -> Amount:
@@ -112,6 +148,7 @@ def retention_by_cohort(facts: Facts, as_of: date) -> Rows:
             rows[month, index] = {
                 "cohort_customer_count": len(members),
                 "active_customer_count": active,
+                "active_or_later_customer_count": later,
                 "retention_rate_classic": ratio(active, len(members)),
                 "retention_rate_unbounded": ratio(later, len(members)),
                 "net_revenue_amount": net(revenue[index], refunded[index]),

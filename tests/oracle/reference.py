@@ -114,7 +114,7 @@ class Reference:
             case "mart_acquisition__month":
                 return acquisition_by_month(facts, self.attribution, self.costs, day)
             case "mart_acquisition__channel_month":
-                return acquisition_by_channel(facts, self.attribution, self.costs)
+                return acquisition_by_channel(facts, self.attribution, self.costs, day)
             case "mart_acquisition__channel_action_month":
                 return actions_by_channel(facts, self.attribution, self.costs, day)
             case "mart_retention__month":

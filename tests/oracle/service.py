@@ -96,6 +96,14 @@ class Service:
                     shares[item.customer].append(cost)
         return {group: Near(total(costs), _ROUNDING * len(costs)) for group, costs in shares.items()}
 
+    def agent_time_by_customer(self) -> dict[str, Amount | Near]:
+        """Handle time at the agent's rate, whatever the ledger says."""
+        shares: dict[str, list[Amount]] = defaultdict(list)
+        for item in self.interactions:
+            if item.is_answered and item.customer:
+                shares[item.customer].append(self._agent_time_cost(item))
+        return {group: Near(total(costs), _ROUNDING * len(costs)) for group, costs in shares.items()}
+
     def _agent_time_cost(self, interaction: Interaction) -> Amount:
         """Handle seconds at the hourly rate that was valid on the day."""
         versions = [
@@ -139,6 +147,8 @@ class Service:
             "transferred_interaction_count": _at_least_one(item.row["transfer_count"] for item in answered),
             "held_interaction_count": _at_least_one(item.row["hold_seconds"] for item in answered),
         }
+        row["handle_seconds"] = _seconds(item.handle for item in answered)
+        row["hold_rate"] = ratio(row["held_interaction_count"], len(answered))
         row["average_handle_time_seconds"] = ratio(total(item.handle for item in answered), len(answered))
         row["average_speed_of_answer_seconds"] = ratio(row["answered_queue_seconds"], len(answered))
         row["abandonment_rate"] = ratio(len(abandoned), len(offered))
