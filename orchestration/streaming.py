@@ -7,13 +7,13 @@ duplicates and rows set aside by rules each cost another, which only files that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from orchestration.casting import LINEAGE, Casting
@@ -26,6 +26,8 @@ from orchestration.value_syntax import literal
 from orchestration.warehouse import quote
 
 _RULE_ROWS = 500_000
+# Keys and hashes never repeat: giving up early on their dictionary saves a third of the writing time.
+_PARQUET = "(format parquet, dictionary_size_limit 1000)"
 
 
 def write_large(
@@ -38,7 +40,7 @@ def write_large(
     connection.execute("set preserve_insertion_order = false")  # rows carry their line; order would cost memory
     select = f"select {columns} from ({casting.judged}) where _problem is null and _odd_clock >= 0"  # noqa: S608 (composed in casting.py)
     with delivered(connection, [source], contract, settings, schema):
-        (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} (format parquet)").fetchone()
+        (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} {_PARQUET}").fetchone()
     if account.refusal:
         return
     if written < account.rows_in - account.rejected:
@@ -85,7 +87,7 @@ def _account_for_rejects(
 
 def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.ndarray:
     """Lines of rows that equal an earlier row of the file in every contract column."""
-    _reread(connection, "written", written)
+    connection.execute(f"create or replace temp view written as from {_relation(written)}")
     connection.execute(
         "create or replace temp table suspects as"
         " select digest from (select hash(_row_hash) as digest from written) group by digest having count(*) > 1"
@@ -97,6 +99,12 @@ def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.nda
         ") where nth > 1"
     ).fetchnumpy()
     return np.asarray(rows["_line"], np.int64)
+
+
+def _relation(written: Path) -> str:
+    """A written file in SQL; the folder's own name may hold what DuckDB takes for a pattern."""
+    pattern = re.sub(r"([*?[])", r"[\1]", str(written))
+    return f"read_parquet({literal(pattern)})"
 
 
 def _flagged(written: Path, row_rules: RowRules, already: set[int], account: Account) -> np.ndarray:
@@ -126,15 +134,9 @@ def _chunks(written: Path) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _reread(connection: duckdb.DuckDBPyConnection, name: str, written: Path) -> None:
-    """A written file as a relation. Not read_parquet: a path with * or [ in it would be taken for a pattern."""
-    connection.register(name, ds.dataset(str(written), format="parquet"))
-
-
 def _rewrite_without(connection: duckdb.DuckDBPyConnection, written: Path, lines: np.ndarray) -> None:
     reduced = written.with_suffix(".reduced")
     connection.register("dropped", pa.table({"_line": lines}))
-    _reread(connection, "written", written)
     statement = "select * from written where _line not in (select _line from dropped)"
-    connection.execute(f"copy ({statement}) to {literal(str(reduced))} (format parquet)")
+    connection.execute(f"copy ({statement}) to {literal(str(reduced))} {_PARQUET}")
     reduced.rename(written)

@@ -46,6 +46,15 @@ def test_only_the_dates_asked_for_are_read(home):
     assert home.ingest().extract_dates == (DAY + timedelta(days=1),)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_a_home_may_have_any_name(tmp_path, monkeypatch, large):
+    monkeypatch.setattr("orchestration.typed_files._LARGE_BYTES", 0 if large else 10**9)
+    with (home := open_home(tmp_path / "it's [a] * home?")).ledger:
+        done = home.deliver(csv(row(1), row(1), row(2, amount="x"), row(3)))
+        assert (done.rows_accepted, done.rows_duplicate, done.rows_rejected) == (2, 1, 1)
+        assert home.values("order_id") == ["1", "3"]
+
+
 # --- again and again -----------------------------------------------------------------------------------------------
 
 
