@@ -35,7 +35,7 @@ class WarehouseTranslator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["resource_type"] in ("source", "seed"):
-            return "conformed"
+            return "seeds" if dbt_resource_props["resource_type"] == "seed" else "conformed"
         layer, *below = dbt_resource_props["fqn"][1:]
         return below[0] if layer in ("staging", "marts") else layer
 
