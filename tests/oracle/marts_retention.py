@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -66,9 +65,7 @@ def retention_by_month(facts: Facts, as_of: date) -> Rows:
             "base_net_revenue_amount": revenue_then,
             "renewed_net_revenue_amount": revenue_now,
             "capped_net_revenue_amount": revenue_capped,
-            **_simple_lifetime_value(
-                customers, month, (len(start), len(retained), len(end)), facts.settings.margin_rate
-            ),
+            **_simple_lifetime_value(facts, month, (len(start), len(retained), len(end))),
         }
     return rows
 
