@@ -19,19 +19,20 @@ touches as (
         touch_id,
         marketing_channel,
         is_attributable,
-        occurred_at,
         {{ epoch_microseconds('occurred_at') }} as occurred_us
     from {{ ref('fct_touches') }}
 ),
 
 in_window as (
     select
-        conversions.*,
+        conversions.order_key,
+        conversions.is_first_order,
+        conversions.ordered_date,
+        conversions.order_month,
         touches.touch_key,
         touches.source_table,
         touches.touch_id,
         touches.marketing_channel,
-        touches.occurred_at,
         0 as is_mark,
         conversions.ordered_us - touches.occurred_us as microseconds_before
     from conversions
@@ -43,12 +44,14 @@ in_window as (
 
 marks as (
     select
-        conversions.*,
+        conversions.order_key,
+        conversions.is_first_order,
+        conversions.ordered_date,
+        conversions.order_month,
         touches.touch_key,
         touches.source_table,
         touches.touch_id,
         touches.marketing_channel,
-        touches.occurred_at,
         1 as is_mark,
         cast(0 as bigint) as microseconds_before
     from conversions
@@ -66,7 +69,7 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by order_key order by is_mark, occurred_at, source_table, touch_id, touch_key
+            partition by order_key order by is_mark, microseconds_before desc, source_table, touch_id, touch_key
         ) as touch_number,
         sum(1 - is_mark) over (partition by order_key) as window_touch_count
     from candidates
@@ -76,7 +79,6 @@ final as (
     select
         order_key,
         touch_key,
-        customer_key,
         marketing_channel,
         cast(touch_number as bigint) as touch_number,
         cast(greatest(window_touch_count, 1) as bigint) as touch_count,

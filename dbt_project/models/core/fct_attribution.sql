@@ -12,9 +12,13 @@ with paths as (
     select * from {{ ref('int_attribution__paths') }}
 ),
 
+-- Numbers only from here to the ranks: sorting four million rows costs what is carried along.
 weighed as (
     select
-        paths.*,
+        paths.order_key,
+        paths.touch_number,
+        paths.touch_count,
+        paths.microseconds_before,
         coalesce(
             max(case when paths.marketing_channel <> 'direct' then paths.touch_number end) over (partition by paths.order_key),
             paths.touch_count
@@ -29,7 +33,10 @@ weighed as (
 
 scaled as (
     select
-        *,
+        order_key,
+        touch_number,
+        touch_count,
+        last_non_direct_number,
         cast(round(1e12 * power(
             cast(2 as double),
             (least_microseconds_before - microseconds_before)
@@ -38,23 +45,25 @@ scaled as (
         case
             when largest_markov_weight > 0 then cast(round(1e12 * (markov_weight / largest_markov_weight)) as bigint)
             else cast(1000000000000 as bigint)
-        end as markov_share_weight
+        end as markov_weight
     from weighed
 ),
 
 totals as (
     select
         *,
-        cast(sum(time_decay_weight) over (partition by order_key) as bigint) as time_decay_total,
-        cast(sum(markov_share_weight) over (partition by order_key) as bigint) as markov_total
+        {% for model in weighted_models -%}
+        cast(sum({{ model }}_weight) over (partition by order_key) as bigint) as {{ model }}_total{{ ',' if not loop.last }}
+        {% endfor %}
     from scaled
 ),
 
 divided as (
     select
         *,
-        mod({{ one }} * time_decay_weight, time_decay_total) as time_decay_remainder,
-        mod({{ one }} * markov_share_weight, markov_total) as markov_remainder
+        {% for model in weighted_models -%}
+        mod({{ one }} * {{ model }}_weight, {{ model }}_total) as {{ model }}_remainder{{ ',' if not loop.last }}
+        {% endfor %}
     from totals
 ),
 
@@ -62,15 +71,21 @@ divided as (
 floored as (
     select
         *,
-        cast(round(({{ one }} * time_decay_weight - time_decay_remainder) / time_decay_total) as bigint) as time_decay_millionths,
-        cast(round(({{ one }} * markov_share_weight - markov_remainder) / markov_total) as bigint) as markov_millionths
+        {% for model in weighted_models -%}
+        cast(round(({{ one }} * {{ model }}_weight - {{ model }}_remainder) / {{ model }}_total) as bigint)
+            as {{ model }}_millionths{{ ',' if not loop.last }}
+        {% endfor %}
     from divided
 ),
 
 ranked as (
     select
-        *,
+        order_key,
+        touch_number,
+        touch_count,
+        last_non_direct_number,
         {% for model in weighted_models -%}
+        {{ model }}_millionths,
         {{ one }} - cast(sum({{ model }}_millionths) over (partition by order_key) as bigint) as {{ model }}_left,
         row_number() over (
             partition by order_key order by round(1e5 * {{ model }}_remainder / {{ model }}_total) desc, touch_number
@@ -79,39 +94,39 @@ ranked as (
     from floored
 ),
 
-credits as (
+touched as (
     select
         ranked.order_key,
-        ranked.touch_key,
-        ranked.customer_key,
-        ranked.marketing_channel,
+        paths.touch_key,
+        paths.marketing_channel,
         models.attribution_model,
         ranked.touch_number,
         case models.attribution_model
-            when 'first_touch' then case when touch_number = 1 then {{ one }} else 0 end
-            when 'last_touch' then case when touch_number = touch_count then {{ one }} else 0 end
-            when 'last_non_direct_touch' then case when touch_number = last_non_direct_number then {{ one }} else 0 end
+            when 'first_touch' then case when ranked.touch_number = 1 then {{ one }} else 0 end
+            when 'last_touch' then case when ranked.touch_number = ranked.touch_count then {{ one }} else 0 end
+            when 'last_non_direct_touch' then case when ranked.touch_number = ranked.last_non_direct_number then {{ one }} else 0 end
             when 'linear' then
-                cast(round(({{ one }} - mod({{ one }}, touch_count)) / touch_count) as bigint)
-                + case when touch_number <= mod({{ one }}, touch_count) then 1 else 0 end
+                cast(round(({{ one }} - mod({{ one }}, ranked.touch_count)) / ranked.touch_count) as bigint)
+                + case when ranked.touch_number <= mod({{ one }}, ranked.touch_count) then 1 else 0 end
             when 'position_based' then
                 case
-                    when touch_count = 1 then {{ one }}
-                    when touch_count = 2 then 500000
-                    when touch_number in (1, touch_count) then 400000
+                    when ranked.touch_count = 1 then {{ one }}
+                    when ranked.touch_count = 2 then 500000
+                    when ranked.touch_number in (1, ranked.touch_count) then 400000
                     else
-                        cast(round((200000 - mod(200000, touch_count - 2)) / (touch_count - 2)) as bigint)
-                        + case when touch_number - 1 <= mod(200000, touch_count - 2) then 1 else 0 end
+                        cast(round((200000 - mod(200000, ranked.touch_count - 2)) / (ranked.touch_count - 2)) as bigint)
+                        + case when ranked.touch_number - 1 <= mod(200000, ranked.touch_count - 2) then 1 else 0 end
                 end
             {% for model in weighted_models -%}
             when '{{ model }}' then
                 {{ model }}_millionths + case when {{ model }}_rank <= {{ model }}_left then 1 else 0 end
             {% endfor %}
         end as millionths,
-        ranked.is_first_order,
-        ranked.ordered_date,
-        ranked.order_month
+        paths.is_first_order,
+        paths.ordered_date,
+        paths.order_month
     from ranked
+    inner join paths on paths.order_key = ranked.order_key and paths.touch_number = ranked.touch_number
     cross join ({{ attribution_model_rows() }}) as models
 ),
 
@@ -123,7 +138,6 @@ unattributed as (
     select
         orders.order_key,
         cast(null as {{ dbt.type_string() }}) as touch_key,
-        orders.customer_key,
         'unattributed' as marketing_channel,
         models.attribution_model,
         cast(null as bigint) as touch_number,
@@ -138,7 +152,7 @@ unattributed as (
 ),
 
 allotted as (
-    select * from credits where millionths > 0
+    select * from touched where millionths > 0
     union all
     select * from unattributed
 ),
@@ -147,7 +161,6 @@ final as (
     select
         order_key,
         touch_key,
-        customer_key,
         marketing_channel,
         attribution_model,
         touch_number,
