@@ -18,6 +18,7 @@ from pathlib import Path
 from orchestration.contracts import Contract
 from orchestration.intake import scan
 from orchestration.ledger import Delivery, Ledger
+from orchestration.raw_objects import is_intact, object_path
 from orchestration.settings import Settings
 
 _READING_VERSION = 1  # raised when the same bytes and contract would give other typed rows
@@ -85,6 +86,14 @@ def stale(
         elif delivery.state != "refused" and _size(typed_path(settings, delivery)) != delivery.typed_bytes:
             found.append((delivery, "its typed file is missing or cut"))
     return found
+
+
+def damaged(settings: Settings, ledger: Ledger, *, checksums: bool = False) -> list[Delivery]:
+    """Deliveries whose raw object is missing, or with `checksums` altered: nothing could be rebuilt from them."""
+    kept = [each for each in ledger.deliveries() if each.sha256 and each.state != "duplicate"]
+    if checksums:
+        return [each for each in kept if not is_intact(settings, each.sha256)]
+    return [each for each in kept if _size(object_path(settings, each.sha256)) != each.bytes]
 
 
 def _size(path: Path) -> int:

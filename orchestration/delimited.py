@@ -19,7 +19,8 @@ from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.rejects import Account
 from orchestration.settings import Settings
-from orchestration.text_records import Block, Dialect, RecordReader, utf8_blocks
+from orchestration.text_encodings import utf8_blocks
+from orchestration.text_records import Block, Dialect, RecordReader
 
 
 def bind_headers(
@@ -78,7 +79,7 @@ def read_delimited(
     """Text columns in contract order (None = absent) and line numbers, block by block."""
     extract = contract.extract
     dialect = Dialect(extract.quote.encode(), extract.delimiter.encode(), extract.encoding, settings.max_line_bytes)
-    text = utf8_blocks(blocks, dialect, account.where)
+    text = utf8_blocks(blocks, dialect.encoding, account.where)
     headers: list[str] = []
 
     def name_column(row: bytes, position: int) -> str:

@@ -23,15 +23,14 @@ from orchestration.contracts import Contract
 from orchestration.decompression import expanded
 from orchestration.delimited import read_delimited
 from orchestration.errors import CxwError
-from orchestration.intake import UNREADABLE_COUNT
 from orchestration.json_lines import read_json_lines
 from orchestration.ledger import Delivery
+from orchestration.raw_objects import UNREADABLE_COUNT
 from orchestration.rejects import Account
 from orchestration.settings import Settings
 from orchestration.streams import streamed
-from orchestration.zones import utc_midnight, wall_clock
+from orchestration.zones import utc_midnight
 
-_ENGINE_MEMORY = "600MB"  # with Arrow's and Python's share a file of any size stays near 1 GiB
 _BATCH_ROWS, _FULL_BATCH_ROWS = 50_000, 8_000  # many tiny batches would be slow to read, one of a file's blocks is not
 RowRules = Callable[[pa.Table], list[tuple[np.ndarray, str]]]
 
@@ -48,34 +47,6 @@ class Source:
     def __post_init__(self) -> None:
         where = f"{self.delivery.name} {self.delivery.extract_date} (sha {self.delivery.sha256[:8]})"
         self.account = Account(self.delivery.table, where, announced_rows=self.delivery.expected_rows)
-
-
-def engine(contract: Contract, settings: Settings, scratch: Path, oddities: list[int]) -> duckdb.DuckDBPyConnection:
-    """A private in-memory engine for reading files; it spills to `scratch`.
-
-    `oddities` grows by the number of times found in hours that clocks repeat or skip.
-    """
-    connection = duckdb.connect(config={"threads": settings.threads, "memory_limit": _ENGINE_MEMORY,
-                                        "autoinstall_known_extensions": False})  # fmt: skip
-    connection.execute("set temp_directory = ?", [str(scratch)])
-    connection.execute("set timezone = 'UTC'")
-    clock = wall_clock(contract.extract.zone or settings.reporting_zone)
-
-    def local_to_utc(local: pa.ChunkedArray) -> pa.Array:
-        return pa.array(clock.to_utc(_microseconds(local)), pa.timestamp("us"))
-
-    def odd_clock(local: pa.ChunkedArray) -> pa.Array:
-        odd = clock.is_odd(_microseconds(local)).astype(np.int32)
-        oddities.append(int(odd.sum()))
-        return pa.array(odd)
-
-    connection.create_function("local_to_utc", local_to_utc, ["TIMESTAMP"], "TIMESTAMP", type="arrow")
-    connection.create_function("odd_clock", odd_clock, ["TIMESTAMP"], "INTEGER", type="arrow")
-    return connection
-
-
-def _microseconds(local: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    return local.cast(pa.int64()).to_numpy()
 
 
 def groups(

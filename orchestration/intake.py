@@ -1,24 +1,18 @@
-"""Landing file -> raw object, or a named refusal.
+"""Which landing files are taken in: new, complete and allowed ones; the others wait or are refused by name.
 
-Lives here: what lies in landing and is new, complete and allowed; the copy into `raw/objects/<sha256>`, which is
-immutable. Does not live here: what is inside a file (`extracts.py`), what becomes of it (`landing.py`). Landing is
-only ever read. Bytes are trusted by checksum, never by name, time or place.
+Lives here: one look at the folder of a table. Does not live here: copying bytes (`raw_objects.py`), what is inside a
+file (`extracts.py`), what becomes of it (`landing.py`). Landing is only ever read.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
@@ -26,11 +20,7 @@ from orchestration.filenames import FileName, is_delivery, parse_name, printable
 from orchestration.ledger import Ledger, Sighting
 from orchestration.settings import Settings
 
-_BLOCK = 1 << 20
-UNREADABLE_COUNT = -1  # a row-count file without exactly one number; no file has so many rows
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-# Not blocking: opening a pipe that nobody writes would otherwise hang the cycle.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True)
@@ -52,28 +42,13 @@ class Scan:
     wait_seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A file whose bytes are safe: `sha256` names its raw object."""
-
-    sighting: Sighting
-    name: FileName
-    sha256: str
-    expected_rows: int | None = None
-
-
-def object_path(settings: Settings, sha256: str) -> Path:
-    """Where the immutable bytes of a delivery are kept."""
-    return settings.raw_objects / sha256[:2] / sha256
-
-
 def scan(contract: Contract, settings: Settings, ledger: Ledger, today: date | None = None) -> Scan:
     """What is new in `landing/<source>/<table>/`. Reads names and file status only, no content."""
     today = today or datetime.now(UTC).date()
     known = ledger.sightings(contract.source, contract.table)
     refused = ledger.refused_unread(contract.source, contract.table)
     ready, waiting, unchanged, longest = [], [], 0, 0.0
-    with _folder(contract, settings) as folder:
+    with landing_folder(contract, settings) as folder:
         if folder is None:
             return Scan()
         with os.scandir(folder) as entries:
@@ -149,7 +124,7 @@ def _judge(
 
 
 @contextmanager
-def _folder(contract: Contract, settings: Settings) -> Iterator[int | None]:
+def landing_folder(contract: Contract, settings: Settings) -> Iterator[int | None]:
     """The table's landing folder, opened step by step so that no link leads out of landing; None when there is none."""
     opened: list[int] = []
     try:
@@ -169,109 +144,3 @@ def _folder(contract: Contract, settings: Settings) -> Iterator[int | None]:
     finally:
         for descriptor in opened:
             os.close(descriptor)
-
-
-def take_in(
-    candidates: Iterable[Candidate], contract: Contract, settings: Settings
-) -> list[tuple[Candidate, Arrival | CxwError | None]]:
-    """Copy candidates into the raw objects. None: it changed while being read, the next cycle takes it."""
-    incoming = settings.raw_objects / "incoming"
-    incoming.mkdir(parents=True, exist_ok=True)
-    for leftover in incoming.iterdir():  # one writer per home, so nothing in here is alive
-        leftover.unlink()
-    outcomes: list[tuple[Candidate, Arrival | CxwError | None]] = []
-    copies: dict[Path, Path] = {}
-    with _folder(contract, settings) as folder:
-        for candidate in candidates:
-            outcome: Arrival | CxwError | None = candidate.refusal
-            if candidate.refusal is None and folder is not None:
-                temporary = incoming / str(candidate.sighting.inode)
-                try:
-                    outcome = _copy(candidate, folder, temporary, contract, settings)
-                except CxwError as refusal:
-                    outcome = refusal
-                if isinstance(outcome, Arrival):
-                    copies[temporary] = object_path(settings, outcome.sha256)
-            outcomes.append((candidate, outcome))
-    _keep(copies)
-    return outcomes
-
-
-def _keep(copies: Mapping[Path, Path]) -> None:
-    """Put copies in their places for good. Syncs run side by side: the file system joins them into few writes."""
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(_sync, copies))
-        for temporary, target in copies.items():
-            # The name is the checksum: what stands there already is the same, or was damaged and is mended.
-            temporary.chmod(0o444)
-            move(temporary, target)
-        list(pool.map(_sync, {target.parent for target in copies.values()}))
-
-
-def move(written: Path, target: Path) -> None:
-    """Rename into a folder that mostly exists."""
-    try:
-        written.rename(target)
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        written.rename(target)
-
-
-def _sync(path: Path) -> None:
-    """Make a file's bytes, or the names in a folder, last through a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _copy(candidate: Candidate, folder: int, temporary: Path, contract: Contract, settings: Settings) -> Arrival | None:
-    sighting, digest = candidate.sighting, hashlib.sha256()
-    where = f"{contract.name} {printable(sighting.file_name)}"
-    deadline = time.monotonic() + settings.max_file_seconds
-    try:
-        source = os.open(sighting.file_name, _FILE, dir_fd=folder)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
-    with os.fdopen(source, "rb", buffering=0) as reader:
-        if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
-            raise CxwError("E-LND-002", "not a regular file", where=where)
-        with temporary.open("wb", buffering=0) as writer:
-            while block := _read_block(reader, where):
-                digest.update(block)
-                writer.write(block)
-                if time.monotonic() > deadline:
-                    message = f"reading took longer than max_file_seconds {settings.max_file_seconds}"
-                    raise CxwError("E-LND-005", message, where=where)
-        status = os.fstat(reader.fileno())
-    if (status.st_size, status.st_mtime_ns, status.st_ino) != (sighting.size, sighting.mtime_ns, sighting.inode):
-        return None
-    return Arrival(sighting, candidate.name, digest.hexdigest(), _announced_rows(folder, sighting.file_name, contract))
-
-
-def _read_block(reader: io.FileIO, where: str) -> bytes:
-    try:
-        return reader.read(_BLOCK)
-    except OSError as error:
-        raise CxwError("E-LND-007", f"cannot be read: {error.strerror}", where=where) from error
-
-
-def _announced_rows(folder: int, file_name: str, contract: Contract) -> int | None:
-    """Row count in the side file that the contract names; kept in the ledger, so that a rebuild needs no landing."""
-    if not contract.extract.manifest:
-        return None
-    with os.fdopen(os.open(f"{file_name}{contract.extract.manifest}", _FILE, dir_fd=folder), "rb") as side:
-        numbers = re.findall(rb"\d+", side.read(4096))
-    return int(numbers[0]) if len(numbers) == 1 else UNREADABLE_COUNT
-
-
-def is_intact(settings: Settings, sha256: str) -> bool:
-    """Whether a raw object is there and still has its checksum."""
-    try:
-        with object_path(settings, sha256).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except FileNotFoundError:
-        return False

@@ -19,7 +19,8 @@ from orchestration.delimited import bind_headers
 from orchestration.errors import CxwError
 from orchestration.rejects import Account
 from orchestration.settings import Settings
-from orchestration.text_records import Dialect, RecordReader, utf8_blocks
+from orchestration.text_encodings import utf8_blocks
+from orchestration.text_records import Dialect, RecordReader
 
 # Numbers that a double would round or rewrite, the constants that JSON does not have, commas before a bracket:
 # such lines are read by Python's strict parser, numbers as text.
@@ -33,7 +34,7 @@ def read_json_lines(
     """Lines and their numbers. Lines that are not one object are still in there: `casting.py` rejects them."""
     dialect = Dialect(b"", b"", contract.extract.encoding, settings.max_line_bytes)
     reader = RecordReader(
-        utf8_blocks(blocks, dialect, account.where), dialect, account, name_column=lambda row, position: ""
+        utf8_blocks(blocks, dialect.encoding, account.where), dialect, account, name_column=lambda row, position: ""
     )
     is_first = True
     for block in reader.blocks(may_lack_final_line_end=account.announced_rows is not None):

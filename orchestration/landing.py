@@ -19,8 +19,9 @@ from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules
 from orchestration.filenames import printable
-from orchestration.intake import Arrival, Candidate, is_intact, scan, settle, take_in
+from orchestration.intake import Candidate, scan, settle
 from orchestration.ledger import Delivery, Ledger, Sighting
+from orchestration.raw_objects import Arrival, is_intact, take_in
 from orchestration.rejects import told
 from orchestration.settings import Settings
 from orchestration.typed_files import read_deliveries

@@ -1,13 +1,12 @@
 """Text bytes -> blocks of whole rows, with the line each row starts on; rows that are no text are set aside.
 
-Lives here: row boundaries by RFC 4180 quotes, line numbers, character encodings, control bytes, the line budget.
+Lives here: row boundaries by RFC 4180 quotes, line numbers, undecodable rows, control bytes, the line budget.
 Everything is counted over the bytes with whole-block operations: this is the count that the engine must match.
-Does not live here: header, fields and types (`delimited.py`, `json_lines.py`).
+Does not live here: encodings as such (`text_encodings.py`), header and fields (`delimited.py`, `json_lines.py`).
 """
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,12 +14,10 @@ import numpy as np
 
 from orchestration.errors import CxwError
 from orchestration.rejects import Account
+from orchestration.text_encodings import is_single_byte, would_decode
 
 _LF, _CR = 10, 13
 _WINDOW = 1 << 16  # looked at after a broken quote, so that many of them do not mean as many looks at a whole block
-# One byte per character and ASCII below 128: rows can be split before decoding.
-_SINGLE_BYTE = ("ascii", "latin", "iso8859", "cp125", "koi8", "mac", "cp437", "cp850", "cp852")
-_GUESSES = ("utf-8", "cp1252", "iso8859-15", "cp1250", "cp1251", "mac-roman")
 
 
 @dataclass(frozen=True)
@@ -39,33 +36,6 @@ class Dialect:
     delimiter: bytes
     encoding: str
     max_line_bytes: int
-
-
-def utf8_blocks(blocks: Iterator[bytes], dialect: Dialect, where: str) -> Iterator[bytes]:
-    """The same text in bytes whose line feeds, quotes and delimiters can be found: UTF-8, or a one-byte encoding.
-
-    Raises:
-        CxwError: E-CSV-004 for UTF-16 that the contract does not declare, or cut in the middle of a character.
-    """
-    name = codecs.lookup(dialect.encoding).name
-    first = next(blocks, b"")
-    if name in ("utf-8", "utf-8-sig") or name.startswith(_SINGLE_BYTE):
-        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in first[:2] or b"\0" in first[2:4]:
-            raise CxwError("E-CSV-004", f"looks like UTF-16, the contract says {dialect.encoding}", where=where)
-        yield first.removeprefix(codecs.BOM_UTF8)
-        yield from blocks
-        return
-    decoder = codecs.getincrementaldecoder(dialect.encoding)(
-        errors="surrogatepass" if name.startswith("utf-16") else "strict"
-    )
-    try:
-        yield decoder.decode(first).removeprefix("\ufeff").encode("utf-8", "surrogatepass")
-        for block in blocks:
-            yield decoder.decode(block).encode("utf-8", "surrogatepass")
-        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        message = f"not {dialect.encoding}: {error.reason} near byte {error.start} of a block"
-        raise CxwError("E-CSV-004", message, where=where) from None
 
 
 class RecordReader:
@@ -87,7 +57,7 @@ class RecordReader:
         self._text, self._dialect, self._account, self._name_column = text, dialect, account, name_column
         self.line, self._holds_back_last, self.last_row = line, holds_back_last, b""
         self._offset = 0
-        self.is_utf8 = not codecs.lookup(dialect.encoding).name.startswith(_SINGLE_BYTE)
+        self.is_utf8 = not is_single_byte(dialect.encoding)
 
     def blocks(self, carry: bytes = b"", *, may_lack_final_line_end: bool = False) -> Iterator[Block]:
         for block in self._text:
@@ -259,7 +229,7 @@ class RecordReader:
             try:
                 raw.decode(encoding)
             except UnicodeDecodeError as error:
-                would = [guess for guess in _GUESSES if guess != encoding and _decodes(raw, guess)]
+                would = would_decode(raw, encoding)
                 hint = f"encodings that would decode them: {', '.join(would) or 'none of the usual ones'}"
                 self._account.warn(f"bytes that {encoding} does not know; {hint}")
                 bad[int(row)] = (error.start, "E-CSV-011", f"byte_0x{raw[error.start]:02X}")
@@ -279,14 +249,6 @@ def _only(text: bytes, starts: np.ndarray, ends: np.ndarray, keep: np.ndarray) -
     turns = np.flatnonzero(np.diff(np.concatenate([[False], keep, [False]]).astype(np.int8)))
     runs = zip(starts[turns[0::2]].tolist(), ends[turns[1::2] - 1].tolist(), strict=True)
     return b"".join(text[begin:end] for begin, end in runs)
-
-
-def _decodes(raw: bytes, encoding: str) -> bool:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _printable(raw: bytes) -> str:

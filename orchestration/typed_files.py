@@ -20,10 +20,11 @@ import pyarrow.parquet as pq
 from orchestration.backlog import quarantine_path, reading_fingerprint, typed_path
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
-from orchestration.extracts import RowRules, Source, engine, groups, read_small
+from orchestration.extracts import RowRules, Source, groups, read_small
 from orchestration.filenames import format_of
-from orchestration.intake import move, object_path
 from orchestration.ledger import Delivery
+from orchestration.raw_objects import move, object_path
+from orchestration.reading_engine import engine
 from orchestration.rejects import Account, told
 from orchestration.settings import Settings
 from orchestration.streaming import write_large

@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 from deliveries import DAY, csv, open_home, row
 
-from orchestration import intake
+from orchestration import intake, raw_objects
 from orchestration.filenames import parse_name, stem_of
 
 
@@ -180,7 +180,7 @@ def test_a_file_that_grows_while_we_wait_is_left_for_the_next_cycle(tmp_path, mo
 
 def test_a_file_that_changes_while_being_copied_is_left_for_the_next_cycle(home, monkeypatch):
     path = home.put(csv(row(1)))
-    read = intake._read_block
+    read = raw_objects._read_block
 
     def grow(reader, where):
         block = read(reader, where)
@@ -188,9 +188,9 @@ def test_a_file_that_changes_while_being_copied_is_left_for_the_next_cycle(home,
             path.write_bytes(csv(row(1), row(2)))
         return block
 
-    monkeypatch.setattr(intake, "_read_block", grow)
+    monkeypatch.setattr(raw_objects, "_read_block", grow)
     assert home.ingest().waiting == (path.name,)
-    monkeypatch.setattr(intake, "_read_block", read)
+    monkeypatch.setattr(raw_objects, "_read_block", read)
     assert home.ingest().total("rows_accepted") == 2
 
 
@@ -212,7 +212,7 @@ def test_a_raw_object_is_the_delivered_bytes_under_their_checksum_and_never_chan
     path = home.put(csv(row(1)))
     before = (path.read_bytes(), path.stat().st_mtime_ns)
     done = home.ingest().results[0].delivery
-    kept = intake.object_path(home.settings, done.sha256)
+    kept = raw_objects.object_path(home.settings, done.sha256)
     assert kept.read_bytes() == path.read_bytes()
     assert done.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o444
@@ -230,7 +230,7 @@ def test_what_a_killed_copy_left_is_swept(home):
 
 def test_a_known_file_is_not_opened_again(home, monkeypatch):
     home.deliver(csv(row(1)))
-    monkeypatch.setattr(intake, "_copy", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr(raw_objects, "_copy", lambda *_: pytest.fail("opened"))
     assert home.ingest().results == ()
     assert home.pending().known_files == 1
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration import landing
-from orchestration.backlog import typed_path
+from orchestration.backlog import damaged, typed_path
 from orchestration.contracts import Contract, ExtractSettings
 from orchestration.errors import CxwError
-from orchestration.intake import object_path
 from orchestration.landing import files_in_force
+from orchestration.raw_objects import object_path
 
 
 @pytest.fixture
@@ -202,6 +202,17 @@ def test_a_damaged_raw_object_is_named_and_everything_else_goes_on(home, damage)
         home.ingest()
     assert done.sha256[:12] in str(error.value)
     assert [each.state for each in home.ledger.deliveries()] == ["accepted", "accepted"]
+
+
+def test_a_missing_or_altered_raw_object_is_found_before_it_is_needed(home):
+    first, second = home.deliver(csv(row(1)), "a_2024-01-15.csv"), home.deliver(csv(row(2)), "b_2024-01-15.csv")
+    path = object_path(home.settings, first.sha256)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"10.50", b"99.50"))
+    assert damaged(home.settings, home.ledger) == []
+    assert damaged(home.settings, home.ledger, checksums=True) == [first]
+    object_path(home.settings, second.sha256).unlink()
+    assert damaged(home.settings, home.ledger) == [second]
 
 
 def test_a_file_delivered_again_mends_its_raw_object(home):
