@@ -184,6 +184,12 @@ def test_null_words_date_formats_and_decimal_commas_are_said_by_the_contract(hom
     ]
 
 
+def test_a_date_format_may_carry_its_offset(home):
+    home.under(date_format="%d/%m/%Y %H:%M %z")
+    home.deliver(csv("1,15/01/2024 11:00 +0100", header="order_id,ordered_at"))
+    assert home.values("ordered_at") == [dt.datetime(2024, 1, 15, 10)]
+
+
 def test_hours_that_clocks_repeat_or_skip_have_one_reading_and_are_counted(either):
     either.under(zone="Europe/Berlin")
     repeated, skipped, plain = "2023-10-29T02:30:00", "2023-03-26T02:30:00", "2023-10-29T03:30:00"
@@ -557,6 +563,10 @@ def test_whatever_arrives_is_accounted_for_to_the_row(tmp_path_factory, rows, bl
             assert len(home.rows()) == done.rows_accepted
         if not raw and done.state == "accepted":
             assert done.rows_in == len(rows)
+            whole_rows = [fields for fields in rows if len(fields) == 3 and not any("\0" in field for field in fields)]
+            typed = [tuple(field if field.strip(" \n\r") else None for field in fields) for fields in whole_rows]
+            expected = list(dict.fromkeys(fields for fields in typed if fields[0] is not None))
+            assert [(each["a"], each["b"], each["c"]) for each in home.rows()] == expected
 
 
 @settings(max_examples=40, deadline=None)
