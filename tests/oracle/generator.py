@@ -28,7 +28,10 @@ _AGES = (0, 0, 1, 2, 6, 7, 10, 29, 30, 31, 60, 89, 90, 91, 120, 135, 136, 179, 1
 class World:
     """The dice and the calendar of one company, and the rows invented so far."""
 
-    def __init__(self, random: Random, overrides: dict[str, Any], days: Sequence[date]) -> None:
+    def __init__(
+        self, random: Random, overrides: dict[str, Any], days: Sequence[date], is_crowded: bool = False
+    ) -> None:
+        self.is_crowded = is_crowded
         self.random = random
         self.overrides = overrides
         self.days = list(days)
@@ -97,11 +100,17 @@ class World:
 
 
 def invent(
-    random: Random, name: str = "random company", people: int = 6, orders: int = 24, has_gap: bool = False
+    random: Random,
+    name: str = "random company",
+    people: int = 6,
+    orders: int = 24,
+    has_gap: bool = False,
+    is_crowded: bool = False,
 ) -> Company:
     """A random company with at most `people` people and at most `orders` orders.
 
     With `has_gap`, some tables miss an extract date in the middle: what they bring later is known, but not final.
+    With `is_crowded`, many people share an address and a number: the guards of identity have something to do.
     """
     from .generator_desk import invent_costs, invent_leads, invent_service, invent_surveys
     from .generator_people import invent_people
@@ -110,7 +119,10 @@ def invent(
     last = random.choice(_LAST_DAYS)
     span = random.choice((3, 4, 40)) if has_gap else random.choice((1, 1, 2, 3))
     days = [last - timedelta(days=back) for back in range(span - 1, -1, -1)]
-    world = World(random, _invent_settings(random), days)
+    overrides = _invent_settings(random)
+    if is_crowded:
+        overrides["max_records_per_identifier"] = random.choice((1, 2))
+    world = World(random, overrides, days, is_crowded)
     persons = invent_people(world, max(1, random.choice((1, people // 2, people - 1, people))))
     bought = invent_orders(
         world, persons, random.randint(0, orders) if random.random() < 0.3 else random.randint(orders // 2, orders)

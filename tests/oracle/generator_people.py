@@ -28,10 +28,11 @@ def invent_people(world: World, count: int) -> list[Person]:
     """`count` people with their contact and shop records."""
     persons = []
     for number in range(count):
-        phone = world.pick(_PHONES[:2] if world.chance(0.5) else _PHONES)[0]
+        phones = _PHONES[:1] if world.is_crowded else _PHONES[:2] if world.chance(0.5) else _PHONES
+        phone = world.pick(phones)[0]
         persons.append(Person(world.pick(_NAMES), f"person{number}@example.com", phone))
     for person in persons:
-        for _ in range(world.pick((0, 0, 1, 1, 1, 2))):
+        for _ in range(world.pick((1, 2) if world.is_crowded else (0, 0, 1, 1, 1, 2))):
             _add_contact(world, person)
         for _ in range(world.pick((0, 1, 1, 1, 2))):
             _add_customer(world, person)
@@ -41,7 +42,7 @@ def invent_people(world: World, count: int) -> list[Person]:
 
 def spelled_email(world: World, person: Person) -> str | None:
     """The person's address as somebody typed it; sometimes a shared or unusable one."""
-    if world.chance(0.08):
+    if world.chance(0.4 if world.is_crowded else 0.08):
         return "info@example.com"
     if world.chance(0.04):
         return world.pick(("nobody", "a@b", "person0@example..com"))
