@@ -148,32 +148,37 @@ def _fields(
 ) -> tuple[list[pa.Array | None], np.ndarray]:
     names = [f"h{position}" for position in range(len(headers))]
     wanted = {name: names[position] for name, position in bound.items()}
-    ragged: list[int] = []
+    ragged: list[pa.csv.InvalidRow] = []
 
-    def set_aside(row: pa.csv.InvalidRow) -> str:
-        what = f"{row.actual_columns}_fields_for_{row.expected_columns}"
-        account.reject(int(block.lines[row.number - 1]), "", "E-CSV-010", what, row.text)
-        ragged.append(row.number - 1)
+    def keep_for_later(row: pa.csv.InvalidRow) -> str:  # an exception in here would print the row
+        ragged.append(row)
         return "skip"
 
-    table = pa.csv.read_csv(
-        pa.BufferReader(block.text),
-        pa.csv.ReadOptions(use_threads=False, block_size=len(block.text) + 1, column_names=names),
-        pa.csv.ParseOptions(
-            delimiter=dialect.delimiter.decode(),
-            quote_char=dialect.quote.decode() if dialect.quote else False,
-            newlines_in_values=True,
-            invalid_row_handler=set_aside,
-        ),
-        pa.csv.ConvertOptions(
-            check_utf8=False,
-            column_types=dict.fromkeys(names, pa.string()),
-            include_columns=list(wanted.values()),
-            strings_can_be_null=True,
-            null_values=[""],
-        ),
-    )
-    lines = np.delete(block.lines, ragged) if ragged else block.lines
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(block.text),
+            pa.csv.ReadOptions(use_threads=False, block_size=len(block.text) + 1, column_names=names),
+            pa.csv.ParseOptions(
+                delimiter=dialect.delimiter.decode(),
+                quote_char=dialect.quote.decode() if dialect.quote else False,
+                newlines_in_values=True,
+                invalid_row_handler=keep_for_later,
+            ),
+            pa.csv.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=list(wanted.values()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid:
+        message = f"the rows from line {int(block.lines[0])} on cannot be split into fields"
+        raise CxwError("E-CSV-010", message, where=account.where) from None
+    for row in ragged:
+        what = f"{row.actual_columns}_fields_for_{row.expected_columns}"
+        account.reject(int(block.lines[row.number - 1]), "", "E-CSV-010", what, row.text)
+    lines = np.delete(block.lines, [row.number - 1 for row in ragged]) if ragged else block.lines
     if table.num_rows != len(lines):
         message = f"{len(block.lines)} rows counted, {table.num_rows} read near line {int(block.lines[0])}"
         raise CxwError("E-LND-011", message, where=account.where)

@@ -115,6 +115,11 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "E-LND-017": CatalogueEntry(
         "a delivery that is not in the state that the command needs", "`cxw status` shows the states", 4
     ),
+    "E-LND-018": CatalogueEntry(
+        "reading failed in a way that nobody foresaw; the message names the place, never the data",
+        "report it; the raw object is safe, and a new version reads it again",
+        3,
+    ),
     "E-CSV-001": CatalogueEntry(
         "a text file without a line end at its end: it may be cut",
         "deliver the whole file, or name a trailer or manifest in the contract",

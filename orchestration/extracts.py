@@ -7,6 +7,7 @@ rows are written and what the ledger says (`landing.py`). A second reader is one
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,6 +107,10 @@ def _batches(
             raise CxwError("E-LND-010", message, where=account.where)
     except CxwError as refusal:
         account.refusal = refusal
+    except Exception as error:  # whatever it is, it must cost one file only, and its text may hold a row
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"reading failed: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        account.refusal = CxwError("E-LND-018", message, where=account.where)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -104,16 +105,24 @@ def _write(
     oddities: list[int] = []
     with engine(contract, settings, scratch, oddities) as connection:
         for casting, schema, members in groups(bundle, contract, settings):
-            if is_large:
-                (source,) = members
-                target = _scratch_path(scratch, source)
-                write_large(connection, casting, schema, source, contract, settings, target, row_rules)
-                source.account.clock_shifts = sum(oddities)
-                continue
-            for source, rows in read_small(connection, casting, schema, members, contract, settings, row_rules):
-                if source.account.refusal is None:
-                    path = str(_scratch_path(scratch, source))
-                    pq.write_table(rows, path, use_dictionary=False, store_schema=False, store_decimal_as_integer=True)
+            try:
+                if is_large:
+                    (source,) = members
+                    target = _scratch_path(scratch, source)
+                    write_large(connection, casting, schema, source, contract, settings, target, row_rules)
+                    source.account.clock_shifts = sum(oddities)
+                else:
+                    for source, rows in read_small(connection, casting, schema, members, contract, settings, row_rules):
+                        if source.account.refusal is None:
+                            _write_typed(rows, _scratch_path(scratch, source))
+            except (duckdb.DataError, duckdb.InvalidInputException) as error:  # their text may hold a row
+                raise CxwError(
+                    "E-LND-018", f"the engine stopped: {type(error).__name__}", where=contract.name
+                ) from None
+
+
+def _write_typed(rows: pa.Table, path: Path) -> None:
+    pq.write_table(rows, str(path), use_dictionary=False, store_schema=False, store_decimal_as_integer=True)
 
 
 def _scratch_path(scratch: Path, source: Source) -> Path:

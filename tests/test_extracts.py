@@ -16,7 +16,7 @@ from deliveries import DAY, HEADER, column, csv, open_home, parquet, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration import extracts, text_records, typed_files
+from orchestration import delimited, extracts, text_records, typed_files
 from orchestration.contracts import Contract, ExtractSettings
 
 
@@ -250,11 +250,30 @@ def test_a_file_of_bad_rows_only_is_refused_however_small(home):
     assert home.deliver(csv(row(1, amount="x"))).reason_code == "E-LND-012"
 
 
-def test_a_broken_column_is_one_message_and_not_one_per_row(home, monkeypatch):
+@pytest.mark.parametrize("bad", [row(1, amount="x"), "too,few", '1,5" wide', row(1, customer_id="\0")])
+def test_a_broken_export_is_one_message_and_not_one_per_row(either, monkeypatch, bad):
     monkeypatch.setattr("orchestration.rejects._GIVE_UP_AFTER", 50)
-    done = home.deliver(csv(*(row(number, amount="x") for number in range(500))))
-    assert done.state == "refused"
-    assert len(done.reason) < 400
+    done = either.deliver(csv(*[bad] * 500))
+    assert (done.state, done.reason_code) == ("refused", "E-LND-012")
+    assert "more than half" in done.reason
+    assert len(done.reason) < 500
+
+
+def test_a_failure_that_nobody_foresaw_costs_one_file_and_tells_no_value(either, monkeypatch):
+    fields = delimited._fields
+
+    def fail(block, *rest):
+        if b"secret" in block.text:
+            raise RuntimeError("secret")
+        return fields(block, *rest)
+
+    monkeypatch.setattr(delimited, "_fields", fail)
+    either.put(csv(row(1, customer_id="secret")), "a_2024-01-15.csv")
+    either.put(csv(row(2)), "b_2024-01-15.csv")
+    done = {each.delivery.file_name[0]: each.delivery for each in either.ingest().results}
+    assert (done["a"].reason_code, done["b"].state) == ("E-LND-018", "accepted")
+    assert "RuntimeError at test_extracts.py" in done["a"].reason
+    assert "secret" not in done["a"].reason
 
 
 # --- bytes ---------------------------------------------------------------------------------------------------------
@@ -381,6 +400,8 @@ def test_preamble_and_trailer_are_said_by_the_contract(home):
     assert home.deliver(b"Report\n2024\n" + csv(row(1), row(2)) + b"Rows: 2").rows_accepted == 2
     assert [each["_line"] for each in home.rows()] == [4, 5]
     assert home.deliver(b"Report\n2024\n" + csv(row(1)) + b"Rows: 2\n", "b_2024-01-16.csv").reason_code == "E-LND-010"
+    assert home.deliver(b"Report\n2024\n" + csv() + b"Rows: 0\n", "c_2024-01-16.csv").state == "accepted"
+    assert home.deliver(b"Report\n2024\n" + csv(), "d_2024-01-16.csv").reason_code == "E-LND-010"
 
 
 @pytest.mark.parametrize(
