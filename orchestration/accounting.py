@@ -6,7 +6,7 @@ Does not live here: states of deliveries (`ledger.py`), which dates are expected
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -40,22 +40,26 @@ class TableState:
     def is_complete(self) -> bool:
         return not self.missing_dates and not self.open_refusals
 
-    @property
-    def problems(self) -> list[str]:
-        """One line per problem: what it is, and the next command."""
-        lines = []
-        if self.missing_dates:
-            first = self.missing_dates[0].isoformat()
-            lines.append(
-                f"{self.contract.name}: {spelled_dates(self.missing_dates, 'missing')}."
-                f" Deliver, or `cxw gaps accept {self.contract.name} {first} --why …`"
-            )
-        for delivery in self.open_refusals:
-            lines.append(
-                f"{self.contract.name}: {printable(delivery.file_name)} {delivery.state}: {delivery.reason}"
-                f" ({delivery.reason_code})"
-            )
-        return lines
+
+def problems(states: Iterable[TableState]) -> list[str]:
+    """One line per refused or held file, and per set of missing dates, however many tables miss it."""
+    states = list(states)
+    lines = [
+        f"{printable(delivery.file_name)} {delivery.state}: {delivery.reason}"
+        for state in states
+        for delivery in state.open_refusals
+    ]
+    tables_by_dates: dict[tuple[date, ...], list[str]] = {}
+    for state in states:
+        if state.missing_dates:
+            tables_by_dates.setdefault(state.missing_dates, []).append(state.contract.name)
+    for days, tables in tables_by_dates.items():
+        others = f" and {len(tables) - 1} more tables" if len(tables) > 1 else ""
+        lines.append(
+            f"{tables[0]}{others}: {spelled_dates(days, 'missing')}. Next: deliver, or"
+            f" `cxw gaps accept {'all' if others else tables[0]} {days[0].isoformat()} --why …`"
+        )
+    return lines
 
 
 def table_state(contract: Contract, settings: Settings, ledger: Ledger) -> TableState:
@@ -115,7 +119,7 @@ def raise_if_required_is_missing(site: Site, ledger: Ledger) -> None:
         if not state.is_complete:
             raise CxwError(
                 "E-CHK-002",
-                f"{state.problems[0]}. The contract requires it; the previous snapshot stays published.",
+                f"{problems([state])[0]}. The contract requires it; the previous snapshot stays.",
                 where=state.contract.path,
                 next_command="cxw status",
             )

@@ -132,7 +132,7 @@ def gaps_list() -> None:
 def gaps_accept(table: str, day: date, why: str) -> None:
     """Say that nothing will ever come for a date.
 
-    TABLE is <source>.<table>, DAY its extract date.
+    TABLE is <source>.<table>, or `all` for every table; DAY its extract date.
     """
     from orchestration.quarantine import accept_gap
 

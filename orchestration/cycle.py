@@ -38,7 +38,7 @@ class Work:
 
     def __str__(self) -> str:
         if self.is_empty:
-            return "nothing new, nothing missing, nothing stale"
+            return "nothing to take in, nothing to build"
         said = [f"{self.new_files} new files"] if self.new_files else []
         said += [f"{self.reread_dates} extract dates to be read again"] if self.reread_dates else []
         said += ["the published snapshot is not made of what is accepted now"] if self.is_stale else []

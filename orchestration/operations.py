@@ -133,7 +133,7 @@ def _run(site: Site, tables: list[str] | tuple[str, ...], **options: Any) -> Rep
 def _report(site: Site, exit_code: int, said: str, trace: str = "", seconds: float = 0.0) -> Report:
     with Ledger(site.settings.ledger_path) as ledger:
         states = accounting.table_states(list(site.contracts.values()), site.settings, ledger)
-    problems = tuple(line for state in states for line in state.problems)
+    problems = tuple(accounting.problems(states))
     if exit_code == 0 and problems:
         exit_code = 4
     return Report(exit_code, said, snapshots.current_snapshot(site.settings), problems, trace, seconds)

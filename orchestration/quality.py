@@ -56,27 +56,37 @@ def judge_table(
 ) -> list[CheckResult]:
     """Rules at the door over the rows in force that came with these extract dates; all results are kept.
 
-    Dates that a critical rule held before are judged with them, until they pass.
+    Dates that a critical rule held before are judged with them, until they pass. Without any date the rules keep
+    what they said last.
 
     Args:
         days: extract dates that arrived.
-        counts: checks of the same door that are no rules of the suite, kept with the others.
+        counts: checks of the same door that are no rules of the suite; default those that are kept.
         known: results of the quarantine rules, which intake has run: rows that failed them are no longer here.
     """
     days = sorted({*days, *check_results.dates_held(writer.settings, contract.name)})
-    results = list(counts)
+    before = {check.check_name: check for check in check_results.kept(writer.settings, ["door"], contract.name)}
+    results: list[CheckResult] = []
     if suite is not None and days:
-        accepted = writer.ledger.deliveries(contract.source, contract.table, states=["accepted"])
-        rows_by_day: dict[date, int] = {}
-        for delivery in accepted:
-            if delivery.extract_date:
-                counted = rows_by_day.get(delivery.extract_date, 0)
-                rows_by_day[delivery.extract_date] = counted + delivery.rows_accepted
-        volumes = delivery_volumes(rows_by_day, [day for day in days if day in rows_by_day])
         frames = _frames(writer, f"{contract.schema}.{contract.table}", suite.columns, days)
-        results += [_from_rule(suite, result) for result in validate(suite, frames, volumes, known)]
+        found = validate(suite, frames, _volumes(writer, contract, days), known)
+        results = [_from_rule(suite, result) for result in found]
+    elif suite is not None:
+        nothing = [_from_rule(suite, result) for result in validate(suite, (), None, known)]
+        results = [before.get(check.check_name, check) for check in nothing]
+    rules = {rule.name for rule in suite.rules} if suite else set()
+    results = [*(counts or [check for name, check in before.items() if name not in rules]), *results]
     check_results.keep(writer.settings, "door", contract.name, results, days)
     return results
+
+
+def _volumes(writer: Writer, contract: Contract, days: Sequence[date]) -> pa.Table:
+    """How full each delivered date is, beside the table's other dates."""
+    rows_by_day: dict[date, int] = {}
+    for delivery in writer.ledger.deliveries(contract.source, contract.table, states=["accepted"]):
+        counted = rows_by_day.get(delivery.extract_date, 0)
+        rows_by_day[delivery.extract_date] = counted + delivery.rows_accepted
+    return delivery_volumes(rows_by_day, [day for day in days if day in rows_by_day])
 
 
 def judge_held_tables(writer: Writer, suites: Mapping[str, Suite]) -> None:
@@ -87,10 +97,7 @@ def judge_held_tables(writer: Writer, suites: Mapping[str, Suite]) -> None:
     """
     for contract in writer.site.contracts.values():
         if check_results.dates_held(writer.settings, contract.name):
-            suite = suites.get(contract.name)
-            rules = {rule.name for rule in suite.rules} if suite else set()
-            before = check_results.kept(writer.settings, ["door"], contract.name)
-            judge_table(writer, contract, suite, (), [check for check in before if check.check_name not in rules])
+            judge_table(writer, contract, suites.get(contract.name), ())
     check_results.raise_if_held(check_results.kept(writer.settings, ["door"]))
 
 
@@ -114,7 +121,7 @@ def _frames(
             wanted = [duckdb.ConstantExpression(day) for day in days]
             rows = rows.filter(duckdb.ColumnExpression("_extract_date").isin(*wanted))
         names = columns or rows.columns[:1]
-        yield from rows.select(*(duckdb.ColumnExpression(name) for name in names)).fetch_record_batch(CHUNK_ROWS)
+        yield from rows.select(*(duckdb.ColumnExpression(name) for name in names)).to_arrow_reader(CHUNK_ROWS)
 
 
 def _from_rule(suite: Suite, result: RuleResult) -> CheckResult:

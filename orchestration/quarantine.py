@@ -22,7 +22,7 @@ Rows = list[list[str]]
 
 def list_deliveries(settings: Settings) -> tuple[tuple[str, ...], Rows]:
     """Deliveries that are refused, held, or accepted without some of their rows."""
-    columns = ("number", "table", "file", "extract date", "state", "rows in", "rejected", "code", "reason")
+    columns = ("number", "table", "file", "extract date", "state", "rows in", "rejected", "reason")
     with Ledger(settings.ledger_path) as ledger:
         found = [d for d in ledger.deliveries() if d.state in ("refused", "held") or d.rows_rejected]
     return columns, [
@@ -34,7 +34,6 @@ def list_deliveries(settings: Settings) -> tuple[tuple[str, ...], Rows]:
             d.state,
             f"{d.rows_in:,}",
             f"{d.rows_rejected:,}",
-            d.reason_code,
             d.reason,
         ]
         for d in found
@@ -89,14 +88,22 @@ def list_gaps(settings: Settings) -> Rows:
 
 
 def accept_gap(settings: Settings, name: str, day: date, why: str) -> None:
-    """Keep in the ledger that nothing will ever come for this date.
+    """Keep in the ledger that nothing will ever come for this date; `all` means every table of the site.
 
     Raises:
         CxwError: E-RUN-002 for a table that the site does not have.
     """
     site = open_site(settings)
-    if name not in site.contracts:
+    if name != "all" and name not in site.contracts:
         raise CxwError("E-RUN-002", f"no table {name[:80]}; there are {', '.join(site.contracts)}", where="gaps accept")
-    contract = site.contracts[name]
     with Ledger(settings.ledger_path) as ledger:
-        ledger.accept_gap(contract.source, contract.table, day, why=why, accepted_by=getpass.getuser())
+        for contract in site.contracts.values():
+            if name in ("all", contract.name):
+                ledger.accept_gap(contract.source, contract.table, day, why=why, accepted_by=_person())
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

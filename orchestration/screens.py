@@ -137,6 +137,8 @@ def show_status(status: Status, *, with_checks: bool = False) -> None:
     for check in shown:
         mark = "ok  " if check.has_passed else "FAIL" if check.severity == "critical" else "warn"
         out.print(f"{mark} {check.place:6} {check.subject}: {check.check_name}: {check.observed}", markup=False)
+    if status.set_aside:
+        out.print(f"{status.set_aside:,} rows set aside: cxw quarantine list", style="dim", markup=False)
     if status.warnings and not with_checks:
         out.print(f"{len(status.warnings)} warnings: cxw status --checks", style="dim", markup=False)
 
@@ -158,13 +160,19 @@ def show_answer(answer: Answer, form: str, limit: int) -> None:
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table without frames."""
+    """A table without frames; on a terminal the last column wraps, elsewhere nothing is cut or wrapped."""
+    if not sys.stdout.isatty():
+        lines = [list(columns), *rows]
+        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        for line in lines:
+            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        return
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(Text(column), no_wrap=True)
+        table.add_column(Text(column), no_wrap=column != columns[-1])
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console().print(table)

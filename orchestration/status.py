@@ -50,7 +50,12 @@ class Status:
     def problems(self) -> list[str]:
         """What is missing, refused or held, one line each."""
         unknown = [f"landing/{folder} is no table of its source" for folder in self.work.unknown_folders]
-        return [line for table in self.tables for line in table.problems] + unknown
+        return accounting.problems(self.tables) + unknown
+
+    @property
+    def set_aside(self) -> int:
+        """Rows of accepted deliveries that were rejected."""
+        return sum(counts[2] for counts in self.rows.values())
 
     @property
     def exit_code(self) -> int:

@@ -29,6 +29,7 @@ from orchestration.settings import Settings
 LOOPBACK = "127.0.0.1"
 START_SECONDS, STOP_SECONDS, WATCH_SECONDS = 120.0, 25.0, 1.0
 RESTARTS = 5  # of one child, before the whole is given up
+LOG_BYTES = 20_000_000  # a longer log is put aside at the next start
 
 
 def serve(settings: Settings, port: int, say: Callable[[str], None]) -> int:
@@ -96,7 +97,10 @@ class _Family:
     def _start(self, name: str, command: list[str]) -> None:
         if self.is_stopping:
             return
-        with (self.logs / f"{name}.log").open("ab") as log:
+        path = self.logs / f"{name}.log"
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".log.old"))
+        with path.open("ab") as log:
             self.children[name] = subprocess.Popen(
                 command,
                 env=self.environment,
