@@ -18,13 +18,19 @@
 {%- endmacro %}
 
 {% macro spark__exact_share(amount, weight, total_weight) -%}
-    {#- Ten whole digits of amount and 13 of weight keep the product within 38; more is an error, no wrong number. -#}
-    {%- set product -%}
-    cast(cast({{ amount }} as decimal(24, 14)) * cast({{ weight }} as decimal(13, 0)) as decimal(38, 14))
-    {%- endset -%}
+    {#-
+        Whole part and fraction are shared one after the other; what the first division leaves over goes into the
+        second. 20 whole digits of amount and 13 of weight keep every product within 38; more is an error, never a wrong
+        number.
+    -#}
+    {%- set weight = 'cast(' ~ weight ~ ' as decimal(13, 0))' -%}
     {%- set total = 'cast(' ~ total_weight ~ ' as decimal(13, 0))' -%}
+    {%- set units = 'cast(100000000000000 as decimal(15, 0))' -%}
+    {%- set whole = '(cast(' ~ amount ~ ' - ' ~ amount ~ ' % 1 as decimal(20, 0)) * ' ~ weight ~ ')' -%}
+    {%- set fraction = '(cast(' ~ amount ~ ' % 1 * ' ~ units ~ ' as decimal(14, 0)) * ' ~ weight ~ ')' -%}
+    {%- set rest = '(' ~ whole ~ ' % ' ~ total ~ ' * ' ~ units ~ ' + ' ~ fraction ~ ')' -%}
     cast(
-        cast(({{ product }} - {{ product }} % {{ total }}) / {{ total }} as decimal(22, 0))
-        + cast(floor(({{ product }} % {{ total }}) / {{ total }}, 14) as decimal(15, 14))
+        cast(({{ whole }} - {{ whole }} % {{ total }}) / {{ total }} as decimal(22, 0))
+        + cast(({{ rest }} - {{ rest }} % {{ total }}) / {{ total }} as decimal(22, 0)) * 0.00000000000001
     as decimal(38, 14))
 {%- endmacro %}
