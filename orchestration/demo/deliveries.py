@@ -39,8 +39,13 @@ FORMATS = {  # every other table is delivered as csv
 
 def deliver(shop: Shop, landing: Path) -> int:
     """Write every file that is not there yet; returns how many were written. The same shop gives the same bytes."""
-    tables = {f"{SOURCE}.lines": _vendor_lines(shop), **generate(shop)}
-    return sum(_deliver_table(name, rows, shop.days, landing) for name, rows in tables.items())
+    made = (_deliver_table(name, rows, shop.days, landing) for name, rows in generate(shop).items())
+    return deliver_shop(shop, landing) + sum(made)
+
+
+def deliver_shop(shop: Shop, landing: Path) -> int:
+    """Write the real files alone: what the shop's own system would send."""
+    return _deliver_table(f"{SOURCE}.lines", _vendor_lines(shop), shop.days, landing)
 
 
 def _vendor_lines(shop: Shop) -> pd.DataFrame:

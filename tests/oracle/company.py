@@ -39,11 +39,12 @@ class Delivery:
     columns: tuple[str, ...]
     revision: int = 1
     file_format: str = "csv"
+    label: str = ""
 
     @property
     def file_name(self) -> str:
         revision = f".r{self.revision}" if self.revision > 1 else ""
-        return f"{TABLES[self.table].entity}_{self.extract_date.isoformat()}{revision}.{self.file_format}"
+        return f"{TABLES[self.table].entity}{self.label}_{self.extract_date.isoformat()}{revision}.{self.file_format}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,19 @@ class Company:
             rows = tuple(row for row in changed if row is not None)
             deliveries.append(dataclasses.replace(delivery, rows=rows))
         return dataclasses.replace(self, deliveries=tuple(deliveries))
+
+    def scattered(self, random: Random) -> Company:
+        """The same rows in other files: every delivery cut in two, each half shuffled; half of the rows come twice."""
+        deliveries = []
+        for delivery in self.deliveries:
+            rows = random.sample(delivery.rows, len(delivery.rows))
+            cut = random.randint(0, len(rows))
+            again = random.sample(rows, len(rows) // 2)
+            for label, part in (("-a", rows[:cut]), ("-b", rows[cut:]), ("-again", again)):
+                file_format = random.choice(("csv", "jsonl"))
+                deliveries.append(dataclasses.replace(delivery, rows=tuple(part), label=label, file_format=file_format))
+        random.shuffle(deliveries)
+        return dataclasses.replace(self, name=f"{self.name}, scattered", deliveries=tuple(deliveries))
 
     def shifted(self, days: int) -> Company:
         """The same company, `days` days later: every date, instant and extract date."""
