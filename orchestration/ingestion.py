@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -30,6 +30,7 @@ from orchestration.suites import row_rules
 from orchestration.writer import Writer, reporting_errors
 
 LANDING = "landing"
+LIVING_DAYS = timedelta(days=90)  # a site without any delivery for longer than this is a history
 # Checks that every delivered table has, whatever its suite says: name, severity, what it claims.
 COUNT_CHECKS = (
     (
@@ -52,16 +53,27 @@ def build_ingestion_assets(site: Site, suites: Mapping[str, Suite]) -> list[dg.A
 
 
 def _partitions(site: Site) -> dg.DailyPartitionsDefinition:
-    """Extract dates from the first one known to today; one definition, so that a backfill can span tables."""
+    """Extract dates from the first one known to today; one definition, so that a backfill can span tables.
+
+    A history that ended long ago ends at its last date: nobody wants to look for it among years of empty days.
+    """
     settings = site.settings
-    days = [datetime.now(UTC).date()]
+    today = datetime.now(UTC).date()
+    days: list[date] = []
     if settings.ledger_path.exists():
         with Ledger(settings.ledger_path) as ledger:
-            days += [delivery.extract_date for delivery in ledger.deliveries() if delivery.extract_date]
+            days = [delivery.extract_date for delivery in ledger.deliveries() if delivery.extract_date]
             for contract in site.contracts.values():
                 ready = scan(contract, settings, ledger).ready
                 days += [candidate.name.extract_date for candidate in ready if candidate.name]
-    return dg.DailyPartitionsDefinition(min(days).isoformat(), timezone=settings.reporting_zone, end_offset=1)
+    first, last = min(days, default=today), max(days, default=today)
+    is_history = today - last > LIVING_DAYS
+    return dg.DailyPartitionsDefinition(
+        first.isoformat(),
+        end_date=(last + timedelta(days=1)).isoformat() if is_history else None,
+        timezone=settings.reporting_zone,
+        end_offset=0 if is_history else 1,
+    )
 
 
 def _landing_spec(site: Site, contract: Contract) -> dg.AssetSpec:

@@ -70,6 +70,7 @@ def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.Material
         accounting.meta_tables(writer.warehouse, writer.ledger),
     )
     progress.tell("publish", publication.snapshot_id, 1, 1)
+    headlines = {node["name"]: writer.headline(node) for node in published_models(writer.site.manifest, "marts")}
     for table in publication.tables:
         if table.schema == "marts":
             yield dg.MaterializeResult(
@@ -79,6 +80,7 @@ def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.Material
                     "snapshot_id": publication.snapshot_id,
                     "content_hash": table.content_hash,
                     "path": f"published/{publication.snapshot_id}/parquet/marts/{table.name}.parquet",
+                    **headlines[table.name],
                 },
                 data_version=dg.DataVersion(table.content_hash),
             )

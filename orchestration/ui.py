@@ -28,6 +28,7 @@ from orchestration.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS, STOP_SECONDS, WATCH_SECONDS = 120.0, 25.0, 1.0
+RELOAD = "mutation($name: String!) {reloadRepositoryLocation(repositoryLocationName: $name) {__typename}}"
 RESTARTS = 5  # of one child, before the whole is given up
 LOG_BYTES = 20_000_000  # a longer log is put aside at the next start
 
@@ -128,9 +129,14 @@ class _Family:
             return False
 
     def _watch(self) -> int:
-        """Start again whatever dies; give up when one does not stay."""
+        """Start again whatever dies, give up when one does not stay; load the graph again when the site changed."""
+        site = self._site()
         while not self.is_stopping:
             time.sleep(WATCH_SECONDS)
+            if self._site() != site:
+                site = self._site()
+                self.say("sources or settings changed; loading the graph again")
+                self._reload()
             for name, child in self.children.items():
                 if child.poll() is None or self.is_stopping:
                     continue
@@ -141,6 +147,18 @@ class _Family:
                 self.say(f"{name} ended (code {child.returncode}); starting it again")
                 self._start(name, list(child.args))
         return 0
+
+    def _site(self) -> tuple[object, ...]:
+        """What decides which sources are in the graph: the folders below landing, and cxw.toml."""
+        landing, config = self.settings.landing, self.settings.config_path
+        folders = sorted(path.name for path in landing.iterdir() if path.is_dir()) if landing.is_dir() else []
+        return (*folders, config.stat().st_mtime_ns if config.exists() else 0)
+
+    def _reload(self) -> None:
+        body = json.dumps({"query": RELOAD, "variables": {"name": LOCATION}}).encode()
+        url, headers = f"http://{LOOPBACK}:{self.port}/graphql", {"Content-Type": "application/json"}
+        with contextlib.suppress(urllib.error.URLError, OSError):  # a restart loads it too
+            urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=START_SECONDS).close()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.is_stopping = True
