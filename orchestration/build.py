@@ -33,34 +33,12 @@ PHASES: dict[str, tuple[str, ...]] = {
 }
 
 
-# Views and seeds say the same until code or settings change: 54 of 150 nodes, a third of a small cycle.
-STANDING = ("config.materialized:view", "resource_type:seed")
-
-
-# Settings that change where or when something runs, and no number.
-WITHOUT_EFFECT = (
-    "WAREHOUSE_LANDING",
-    "WAREHOUSE_MEMORY_LIMIT",
-    "WAREHOUSE_THREADS",
-    "WAREHOUSE_SCHEDULE_CRON",
-    "WAREHOUSE_FRESHNESS_HOURS",
-    "WAREHOUSE_SETTLE_SECONDS",
-    "WAREHOUSE_SNAPSHOTS_KEPT",
-    "WAREHOUSE_SNAPSHOT_GRACE_SECONDS",
-)
-
-
-def phase_arguments(phase: str, sources: Iterable[str], *, are_models_standing: bool = False) -> list[str]:
-    """dbt arguments of one phase. Folders of sources that this site does not have are left out.
-
-    Args:
-        are_models_standing: the build file holds the views and seeds of this very `models_version` already.
-    """
+def phase_arguments(phase: str, sources: Iterable[str]) -> list[str]:
+    """dbt arguments of one phase. Folders of sources that this site does not have are left out."""
     arguments = list(PHASES[phase])
-    excluded = [f"path:models/staging/{source}" for source in project.unconfigured_sources(sources)]
-    excluded += STANDING if are_models_standing else ()
-    if excluded:
-        arguments += excluded if "--exclude" in arguments else ["--exclude", *excluded]
+    absent = [f"path:models/staging/{source}" for source in project.unconfigured_sources(sources)]
+    if absent:
+        arguments += absent if "--exclude" in arguments else ["--exclude", *absent]
     return ["build", *arguments, "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
 
 
@@ -70,13 +48,10 @@ def run_phase(
     phase: str,
     snapshot_id: str,
     on_node: Callable[[str, str, float], None] | None = None,
-    *,
-    are_models_standing: bool = False,
 ) -> list[NodeResult]:
     """Build and test the models of one phase. Failed tests come back as results with status `fail`."""
     sources = tuple(sources)
-    arguments = phase_arguments(phase, sources, are_models_standing=are_models_standing)
-    return project.invoke(settings, sources, arguments, snapshot_id=snapshot_id, on_node=on_node)
+    return project.invoke(settings, sources, phase_arguments(phase, sources), snapshot_id=snapshot_id, on_node=on_node)
 
 
 def register_table(contract: Contract, settings: Settings, ledger: Ledger, warehouse: Warehouse) -> int:
@@ -231,15 +206,10 @@ def code_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def models_version(settings: Settings, sources: Iterable[str]) -> str:
-    """What decides a number besides the deliveries: code, settings, sources; 12 hex characters."""
-    values = {name: value for name, value in settings.environment().items() if name not in WITHOUT_EFFECT}
-    parts = [code_version(), sorted(values.items()), sorted(sources)]
+def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
+    """What a snapshot is made of: accepted deliveries, code, settings that change numbers; 12 hex characters."""
+    ignored = ("WAREHOUSE_LANDING", "WAREHOUSE_MEMORY_LIMIT", "WAREHOUSE_THREADS", "WAREHOUSE_SCHEDULE_CRON")
+    values = {name: value for name, value in settings.environment().items() if name not in ignored}
+    parts = [ledger.input_fingerprint(), code_version(), sorted(values.items()), sorted(sources)]
     parts.append(json.dumps(settings.source_overrides, sort_keys=True, default=str))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-
-
-def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
-    """What a snapshot is made of: the deliveries, and everything else that decides a number; 12 hex characters."""
-    parts = f"{ledger.input_fingerprint()} {models_version(settings, sources)}"
-    return hashlib.sha256(parts.encode()).hexdigest()[:12]

@@ -69,17 +69,6 @@ def built_snapshot(warehouse: DuckDBWarehouse) -> str | None:
     return rows[0]["snapshot_id"] if rows else None
 
 
-def stand(warehouse: DuckDBWarehouse, models_version: str) -> None:
-    """Note that every model of this version is in the build file; an empty version: not all of them."""
-    _write(warehouse, "models", [{"models_version": models_version}])
-
-
-def standing_version(warehouse: DuckDBWarehouse) -> str:
-    """The version whose models are all in the build file, or empty."""
-    rows = _read(warehouse, "models")
-    return rows[0]["models_version"] if rows else ""
-
-
 def _read(warehouse: DuckDBWarehouse, table: str) -> list[dict[str, Any]]:
     with warehouse.connect() as connection:
         found = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"

@@ -91,8 +91,6 @@ class Writer:
         for contract in self.site.contracts.values():
             self.register(contract)
         registration.begin_build(self.warehouse, self.snapshot_id)
-        if not self._are_models_standing:
-            registration.stand(self.warehouse, "")
         site = self.site
         return build.register_pipeline_inputs(
             site.manifest, site.contracts, site.sources, self.settings, self.ledger, self.warehouse
@@ -109,27 +107,11 @@ class Writer:
             progress.tell(phase, unique_id.split(".")[2], done, total)
 
         if selected is None:
-            results = build.run_phase(
-                self.settings, self.site.sources, phase, self.snapshot_id, on_node,
-                are_models_standing=self._are_models_standing,
-            )  # fmt: skip
-            is_whole = phase == list(build.PHASES)[-1] and not any(each.status == "error" for each in results)
-            if is_whole:
-                registration.stand(self.warehouse, self._models_version)
-            return results
+            return build.run_phase(self.settings, self.site.sources, phase, self.snapshot_id, on_node)
         arguments = ["build", "--select", *selected, "--exclude-resource-type", "unit_test"]
         return project.invoke(
             self.settings, self.site.sources, arguments, snapshot_id=self.snapshot_id, on_node=on_node
         )
-
-    @cached_property
-    def _models_version(self) -> str:
-        return build.models_version(self.settings, self.site.sources)
-
-    @cached_property
-    def _are_models_standing(self) -> bool:
-        """Asked once, before the build begins: its views and seeds are those of this code and these settings."""
-        return registration.standing_version(self.warehouse) == self._models_version
 
     @cached_property
     def _phase_sizes(self) -> dict[str, int]:
