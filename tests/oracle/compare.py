@@ -19,6 +19,7 @@ import duckdb
 
 from .arithmetic import Near, published_amount
 from .company import Company
+from .marts_kpis import SUMMED_KPIS, kpis_by_month
 from .reference import GRAINS, READS, Mart, Reference
 from .tables import BY_ENTITY
 
@@ -191,6 +192,7 @@ def _check_kpis(book: Published, reference: Reference, reads: Mapping[str, Itera
     rows = book.rows("marts.mart_kpis__month")
     values = {(row["kpi_id"], row["variant"], row["month"]): row["value"] for row in rows}
     differences = []
+    differences += _compare_kpis(rows, reference, reads)
     monthly = {name: reference.mart(name, reads.get(name, READS[name])).rows for name in _MONTHLY}
     for row in rows:
         grain = {name: row[name] for name in ("month", "kpi_id", "variant")}
@@ -206,6 +208,38 @@ def _check_kpis(book: Published, reference: Reference, reads: Mapping[str, Itera
                     expected = cells[month,][column]
                     differences.append(Difference("mart_kpis__month", grain, "value", expected, row["value"]))
     return differences
+
+
+def _compare_kpis(
+    rows: list[dict[str, Any]], reference: Reference, reads: Mapping[str, Iterable[str]]
+) -> list[Difference]:
+    """Figures that are sums over days, channels or queues: parts, value and finality, and which months have one."""
+    expected = kpis_by_month(reference.marts(reads), reference.facts.settings.abandon_policy)
+    known = {key[1:] for key in expected} | set(SUMMED_KPIS)
+    published = {(row["month"], row["kpi_id"], row["variant"]): row for row in rows}
+    differences = []
+    for key in sorted(expected.keys() | {key for key in published if key[1:] in known}):
+        grain = dict(zip(("month", "kpi_id", "variant"), key, strict=True))
+        kpi, row = expected.get(key), published.get(key)
+        if kpi is None or row is None:
+            differences.append(Difference("mart_kpis__month", grain, "", kpi, row))
+            continue
+        rounding = Fraction(kpi.cell_count, 20_000)
+        parts = {"numerator": kpi.numerator, "denominator": kpi.denominator if kpi.has_denominator else None}
+        for column, amount in parts.items():
+            if not agrees(Near(amount, rounding), row[column]):
+                differences.append(Difference("mart_kpis__month", grain, column, amount, row[column]))
+        if not _nearly(kpi.value, row["value"], float(rounding)):
+            differences.append(Difference("mart_kpis__month", grain, "value", kpi.value, row["value"]))
+        if kpi.is_final is not row["is_final"]:
+            differences.append(Difference("mart_kpis__month", grain, "is_final", kpi.is_final, row["is_final"]))
+    return differences
+
+
+def _nearly(expected: float | None, got: float | None, tolerance: float) -> bool:
+    if expected is None or got is None:
+        return expected is None and got is None
+    return math.isclose(expected, got, rel_tol=_RELATIVE, abs_tol=tolerance)
 
 
 def _as_ratio(value: Any) -> float | None:

@@ -9,10 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from .arithmetic import Near, published_amount
+from .arithmetic import Near, month_after, published_amount
 from .cases import Case
 from .company import Company, company, write_landing
 from .compare import agrees, compare
+from .marts_kpis import kpis_by_month
 from .reference import Reference
 from .tables import TABLES
 
@@ -20,8 +21,11 @@ _KPI_COLUMNS = {
     "month": "date",
     "kpi_id": "varchar",
     "variant": "varchar",
+    "numerator": "decimal(28,6)",
+    "denominator": "decimal(28,6)",
     "value": "double",
     "previous_value": "double",
+    "is_final": "boolean",
 }
 
 
@@ -64,6 +68,20 @@ def publish(subject: Company, path: Path) -> None:
             _write(connection, f"marts.{name}", list(rows[0]) if rows else list(mart.grain), rows)
         columns = ", ".join(f"{name} {kind}" for name, kind in _KPI_COLUMNS.items())
         connection.execute(f"create table marts.mart_kpis__month ({columns})")
+        kpis = kpis_by_month(reference.marts(), facts.settings.abandon_policy)
+        for (month, kpi_id, variant), kpi in kpis.items():
+            before = kpis.get((month_after(month, -1), kpi_id, variant))
+            parts = [kpi.numerator, kpi.denominator if kpi.has_denominator else None]
+            cells = [
+                month,
+                kpi_id,
+                variant,
+                *map(as_published, parts),
+                kpi.value,
+                before and before.value,
+                kpi.is_final,
+            ]
+            connection.execute("insert into marts.mart_kpis__month values (?, ?, ?, ?, ?, ?, ?, ?)", cells)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str], rows: list[dict]) -> None:

@@ -240,7 +240,9 @@ conversion_months as (
         sum(converted_lead_count_90d) as converted_lead_count_90d,
         sum(converting_lead_count) as converting_lead_count,
         sum(session_count) as session_count,
-        sum(session_with_order_count) as session_with_order_count,
+        -- a channel without sessions has 0 of them with an order; that must not turn an unknown sum into 0
+        {{ zero_without_rows('sum(case when session_count > 0 then session_with_order_count end)', 'sum(session_count)') }}
+            as session_with_order_count,
         min(case when is_final_30d then 1 else 0 end) = 1 as is_final_30d,
         min(case when is_final_90d then 1 else 0 end) = 1 as is_final_90d,
         coalesce(max(as_of_date) >= {{ dbt.last_day('month', 'month') }}, false) as is_month_complete
