@@ -1,15 +1,14 @@
 """`make test-spark`: the tiny company built on DuckDB and on Spark, every published table compared cell by cell.
 
-Lives here: the second engine's environment, one intake that both builds read, the two builds side by side, the verdict.
-Does not live here: the Spark build (`build_spark.py`, in that environment), what "the same" means (`cells.py`).
+Lives here: one intake that both builds read, the two builds side by side, the verdict.
+Does not live here: Java and the second environment (`engine.py`), the Spark build in it (`build_spark.py`), what "the
+same" means (`cells.py`). `--unit-tests` runs the unit tests of the models on Spark too, which takes twice as long.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,194 +18,134 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
+from build_spark import published_models
 from cells import differences, keys_of, shortened
+from engine import ROOT, environment, missing_java
 
 from orchestration import build, project
-from orchestration.contracts import Contract, load_contracts
-from orchestration.export import PUBLISHED_SCHEMAS
+from orchestration.contracts import load_contracts
 from orchestration.landing import ingest
 from orchestration.ledger import Ledger
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import CONFIG_NAME, Settings, load_settings
 from orchestration.warehouse import DuckDBWarehouse
 
-ROOT = Path(__file__).resolve().parents[2]
 EXTRACTS = ROOT / "tests" / "extracts"
-LOCK = ROOT / "requirements-spark.lock"
-ENVIRONMENT = ROOT / ".venv-spark"
-OLDEST_JAVA = 17
-NO_JAVA = f"""Spark needs Java {OLDEST_JAVA} or newer, and {{found}}. Install one and run this again:
-  Debian, Ubuntu   apt-get install openjdk-{OLDEST_JAVA}-jre-headless
-  Fedora           dnf install java-{OLDEST_JAVA}-openjdk-headless
-  macOS            brew install openjdk@{OLDEST_JAVA}
-A Java that is not on the PATH is found through JAVA_HOME."""
 GOOD_ENDS = ("success", "pass", "warn", "no-op")
+_STARTED = time.monotonic()
 
 Ends = dict[str, list[Any]]  # dbt node -> status, failed rows, message
+Verdicts = dict[str, list[str]]  # what was compared -> what differs
 
 
-def main() -> int:
-    java = missing_java()
-    if java:
-        _say(NO_JAVA.format(found=java))
+def main(options: list[str]) -> int:
+    trouble = missing_java()
+    if trouble:
+        _say(trouble)
         return 2
-    python = spark_python()
+    python = environment()
     folder = Path(tempfile.mkdtemp(prefix="parity-"))
-    try:
-        verdicts = compare_builds(folder, python)
-    except BaseException:
-        _say(f"what there is of both builds: {folder}")
-        raise
+    verdicts = compare_builds(folder, python, options)
     failed = sum(1 for found in verdicts.values() if found)
     if failed:
-        _say(f"both builds are kept: {folder}")
+        _say(f"both builds are in {folder}")
     else:
         shutil.rmtree(folder)
     _say(f"{len(verdicts) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
-def missing_java() -> str:
-    """What is wrong with this machine's Java; empty when nothing is."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if not java or not Path(java).exists():
-        return "JAVA_HOME holds none" if home else "there is none"
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', told)
-    if not version or int(version[1]) < OLDEST_JAVA:
-        return f"this machine's is {version[1] if version else 'of an unknown version'}"
-    return ""
-
-
-def spark_python() -> Path:
-    """The interpreter of `.venv-spark`, which holds exactly what the lock says; nothing to do the second time."""
-    python, mark = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "installed"
-    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if mark.exists() and mark.read_text(encoding="utf-8") == wanted:
-        return python
-    _say("installing the second engine into .venv-spark (once)")
-    uv = [sys.executable, "-m", "uv"]
-    if not python.exists():
-        subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-    # pyspark comes as source only: what builds it is taken from the lock as well, not from a build of its own choosing.
-    builder = re.search(r"^setuptools==.*?[^\\]$", LOCK.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    quiet = ["--quiet", "--python", str(python), "--require-hashes"]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as first:
-        first.write(builder[0] + "\n")
-        first.flush()
-        subprocess.run([*uv, "pip", "install", *quiet, "-r", first.name], check=True)
-    subprocess.run([*uv, "pip", "sync", *quiet, "--no-build-isolation", str(LOCK)], check=True)
-    mark.write_text(wanted, encoding="utf-8")
-    return python
-
-
-def compare_builds(folder: Path, python: Path) -> dict[str, list[str]]:
-    """What differs, by published table and for the ends of all dbt nodes; an empty list is a pass."""
-    started = time.monotonic()
-    variables = site_variables()
-    home = folder / "duckdb"
-    settings = load_settings(home, variables)
-    manifest = project.prepare_manifest(settings, settings.sources)
-    contracts = {
-        name: each for name, each in load_contracts(manifest, settings).items() if each.source in settings.sources
-    }
-    take_in(contracts, settings)
-    spark_home, spark_tables = folder / "spark", folder / "spark_tables"
-    shutil.copytree(home, spark_home, ignore=shutil.ignore_patterns("dbt"))
-    spark_tables.mkdir()
-    _say(f"{time.monotonic() - started:4.0f} s  {len(contracts)} tables taken in")
-    log = folder / "spark.log"
+def compare_builds(folder: Path, python: Path, options: list[str]) -> Verdicts:
+    """Intake once, both builds at the same time, then the verdicts."""
+    settings = settings_of_the_tiny_company(folder / "duckdb")
+    sources = settings.sources
+    manifest = project.prepare_manifest(settings, sources)
+    contracts = {name: each for name, each in load_contracts(manifest, settings).items() if each.source in sources}
+    ledger = Ledger(settings.ledger_path)
+    for contract in contracts.values():
+        ingest(contract, settings, ledger)
+    results, log = folder / "results", folder / "spark.log"
+    results.mkdir()
+    shutil.copytree(settings.home, folder / "spark", ignore=shutil.ignore_patterns("dbt"))
+    _lap(f"{len(contracts)} tables are taken in")
     with log.open("w", encoding="utf-8") as messages:
-        environment = {name: text for name, text in os.environ.items() if not name.startswith(("CXW_", "WAREHOUSE_"))}
+        script = Path(__file__).with_name("build_spark.py")
         spark = subprocess.Popen(
-            [str(python), str(Path(__file__).with_name("build_spark.py")), str(spark_home), str(spark_tables)],
-            env={**environment, **variables, "PYTHONPATH": str(ROOT)},
+            [str(python), str(script), str(folder / "spark"), str(results), *options],
+            env=_environment_without_settings() | {"PYTHONPATH": str(ROOT)},
             stderr=messages,
             cwd=folder,
         )
         try:
             warehouse = DuckDBWarehouse(settings.warehouse_path, settings)
-            ends = ends_of(
-                build.build_warehouse(
-                    manifest, contracts, settings.sources, settings, Ledger(settings.ledger_path), warehouse, "parity"
-                )
-            )
-            _say(f"{time.monotonic() - started:4.0f} s  DuckDB is built: {len(ends)} dbt nodes")
+            nodes = build.build_warehouse(manifest, contracts, sources, settings, ledger, warehouse, "parity")
+            _lap(f"DuckDB: {len(nodes)} dbt nodes have ended")
             code = spark.wait()
         finally:
             spark.kill()
-    _say(f"{time.monotonic() - started:4.0f} s  Spark has ended")
+    _lap(f"Spark: ended with code {code}")
     if code:
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
-        _say("\n".join(["Spark failed; the end of what it said:", *(line[:300] for line in tail)]))
-    return judge(manifest, warehouse, ends, spark_tables)
+        said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
+        _say("\n".join(line[:300] for line in said))
+    ends = {node.unique_id: [node.status, node.failures, node.message] for node in nodes}
+    return judge(manifest, warehouse, ends, results)
 
 
-def site_variables() -> dict[str, str]:
-    """Settings of the tiny company, whatever the environment of whoever runs this says."""
+def settings_of_the_tiny_company(home: Path) -> Settings:
+    """Its own zone and currency, and nothing of what the caller's environment says."""
+    home.mkdir()
     sources = sorted(path.name for path in EXTRACTS.iterdir() if path.is_dir())
-    variables = {"CXW_LANDING": str(EXTRACTS), "CXW_SETTLE_SECONDS": "0", "CXW_SOURCES": ",".join(sources)}
-    for line in (EXTRACTS / "cxw.toml").read_text(encoding="utf-8").splitlines():
-        if "=" in line and not line.startswith("#"):
-            name, _, text = line.partition("=")
-            variables[f"CXW_{name.strip().upper()}"] = text.strip().strip('"')
-    return variables
+    lines = [f"landing = {json.dumps(str(EXTRACTS))}", f"sources = {json.dumps(sources)}", "settle_seconds = 0"]
+    config = (EXTRACTS / CONFIG_NAME).read_text(encoding="utf-8") + "\n".join(lines) + "\n"
+    (home / CONFIG_NAME).write_text(config, encoding="utf-8")
+    return load_settings(home, {})
 
 
-def take_in(contracts: Mapping[str, Contract], settings: Settings) -> None:
-    """The landing folder as typed files and ledger rows: both engines read the same."""
-    ledger = Ledger(settings.ledger_path)
-    for contract in contracts.values():
-        ingest(contract, settings, ledger)
-
-
-def ends_of(nodes: list[project.NodeResult]) -> Ends:
-    return {node.unique_id: [node.status, node.failures, node.message] for node in nodes}
-
-
-def judge(manifest: Mapping[str, Any], warehouse: DuckDBWarehouse, ends: Ends, spark: Path) -> dict[str, list[str]]:
-    """Compare every published table and the ends of the dbt nodes, saying so line by line."""
-    keys = keys_of(manifest)
-    verdicts: dict[str, list[str]] = {}
-    for schema in PUBLISHED_SCHEMAS:
-        for name in sorted(
-            node["name"]
-            for node in manifest["nodes"].values()
-            if node["resource_type"] == "model" and node["schema"] == schema
-        ):
-            path = spark / schema / f"{name}.parquet"
+def judge(manifest: Mapping[str, Any], warehouse: DuckDBWarehouse, ends: Ends, results: Path) -> Verdicts:
+    """Compare every published table and how the dbt nodes ended, saying so line by line."""
+    keys, verdicts = keys_of(manifest), {}
+    for name, schema in published_models(manifest):
+        path = results / schema / f"{name}.parquet"
+        is_built = ends.get(f"model.{manifest['metadata']['project_name']}.{name}", [""])[0] == "success"
+        if is_built and path.exists():
             expected = warehouse.table(schema, name)
-            found = differences(expected, pq.read_table(path), keys.get(name, ())) if path.exists() else ["not built"]
-            verdicts[f"{schema}.{name}"] = found
-            _tell(f"{schema}.{name}", found, _size(expected))
-    report = spark / "nodes.json"
-    other = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-    verdicts["dbt nodes"] = differing_ends(ends, other)
-    _tell("dbt nodes", verdicts["dbt nodes"], f"{len(ends)} models, seeds and tests")
+            size = f"{expected.num_rows} rows, {expected.num_columns} columns"
+            found = differences(expected, pq.read_table(path), keys.get(name, ()))
+        else:
+            size, found = "", [f"not built by {'Spark' if is_built else 'DuckDB'}"]
+        verdicts[f"{schema}.{name}"] = found
+        _tell(f"{schema}.{name}", size, found)
+    report = results / "nodes.json"
+    spark_ends = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    verdicts["dbt nodes"] = differing_ends(ends, spark_ends)
+    _tell("dbt nodes", f"{len(spark_ends)} models, seeds and tests end alike", verdicts["dbt nodes"])
     return verdicts
 
 
-def differing_ends(ends: Ends, other: Ends) -> list[str]:
-    """Nodes that ended badly on either engine, or with another number of failed rows."""
-    found = []
-    for node in sorted({*ends, *other}):
-        one, another = ends.get(node, ["absent", None, ""]), other.get(node, ["absent", None, ""])
-        if one[:2] != another[:2] or one[0] not in GOOD_ENDS:
-            message = " ".join(another[2].split())[:300]
-            found.append(f"{node}: DuckDB {one[0]} {one[1] or 0}, Spark {another[0]} {another[1] or 0} {message}")
+def differing_ends(duckdb: Ends, spark: Ends) -> list[str]:
+    """Nodes that ended badly on either engine, or differently. Unit tests run on DuckDB in `make test`, not here."""
+    absent, found = ["absent", None, ""], []
+    for node in sorted({*duckdb, *spark}):
+        other = spark.get(node, absent)
+        one = other if node.startswith("unit_test.") else duckdb.get(node, absent)
+        if one[:2] != other[:2] or one[0] not in GOOD_ENDS:
+            said = " ".join((other[2] or one[2]).split())[:500]
+            found.append(f"{node}: DuckDB {one[0]} {one[1] or 0}, Spark {other[0]} {other[1] or 0}; {said}")
     return found
 
 
-def _size(table: pa.Table) -> str:
-    return f"{table.num_rows} rows x {table.num_columns} columns"
+def _environment_without_settings() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith(("CXW_", "WAREHOUSE_"))}
 
 
-def _tell(name: str, found: list[str], size: str) -> None:
-    _say(f"{'FAIL' if found else 'ok  '} {name}  {size}")
+def _tell(name: str, size: str, found: list[str]) -> None:
+    _say(f"FAIL {name}" if found else f"ok   {name}: {size}")
     for line in shortened(found):
         _say(f"       {line}")
+
+
+def _lap(text: str) -> None:
+    _say(f"{time.monotonic() - _STARTED:4.0f} s  {text}")
 
 
 def _say(text: str) -> None:
@@ -215,4 +154,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
