@@ -3,7 +3,6 @@
 Lives here: one build of a home that intake has filled, its published tables as Parquet, how every dbt node ended.
 Does not live here: the DuckDB side and the verdict (`run_spark.py`).
 Usage: `build_spark.py HOME RESULTS [--unit-tests]`.
-`--unit-tests`.
 """
 
 from __future__ import annotations
