@@ -42,7 +42,9 @@ def differences(expected: pa.Table, got: pa.Table, key: Sequence[str]) -> list[s
         for name, wanted, other in zip(expected.column_names, expected.schema.types, got.schema.types, strict=True)
         if wanted != other
     ]
-    key = [name for name in key if name in expected.column_names] or expected.column_names
+    key = [name for name in key if name in expected.column_names] or [
+        field.name for field in expected.schema if not pa.types.is_floating(field.type)
+    ]
     wanted_rows, other_rows = _by_key(expected, key), _by_key(got, key)
     for place in sorted({*wanted_rows, *other_rows}, key=repr):
         wanted, other = wanted_rows.get(place, []), other_rows.get(place, [])
@@ -76,13 +78,18 @@ def _without(table: pa.Table, names: Sequence[str]) -> pa.Table:
 
 
 def _by_key(table: pa.Table, key: Sequence[str]) -> dict[tuple, list[Row]]:
-    """Rows by key; rows that share one (no key is declared, or it is broken) in an order of their own."""
+    """Rows by key; rows that share one (none is declared, or it is broken) in an order of their own, doubles last."""
     rows: dict[tuple, list[Row]] = {}
     for row in table.to_pylist():
         rows.setdefault(tuple(row[name] for name in key), []).append(row)
     for same in rows.values():
-        same.sort(key=lambda row: repr([value for value in row.values() if not isinstance(value, float)]))
+        same.sort(key=_exact_first)
     return rows
+
+
+def _exact_first(row: Row) -> tuple[str, list[tuple[bool, float]]]:
+    exact = repr([value for value in row.values() if not isinstance(value, float)])
+    return exact, [(value is None, value or 0.0) for value in row.values() if value is None or isinstance(value, float)]
 
 
 def _shown(place: tuple, key: Sequence[str]) -> str:
