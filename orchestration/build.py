@@ -100,7 +100,7 @@ def register_pipeline_inputs(
         for table in observed
     ]
     warehouse.write("meta_input", "observed_through", pa.Table.from_pylist(rows, schema=schema))
-    by_table = {f"{table.source}.{table.table}": table.observed_through for table in observed}
+    by_table = {f"{table.source}.{table.table}": table.complete_through for table in observed}
     as_of = mart_as_of(manifest, chosen, by_table)
     pairs = [{"mart": mart, "as_of_date": day} for mart, day in sorted(as_of.items())]
     as_of_schema = pa.schema([("mart", pa.string()), ("as_of_date", pa.date32())])
@@ -109,7 +109,7 @@ def register_pipeline_inputs(
 
 
 def mart_as_of(
-    manifest: Mapping[str, Any], sources: Iterable[str], observed: Mapping[str, date | None]
+    manifest: Mapping[str, Any], sources: Iterable[str], observed: Mapping[str, date]
 ) -> dict[str, date | None]:
     """`as_of` per model that declares `config.meta.reads`: the smallest observed-through of the delivered tables read.
 
@@ -132,7 +132,7 @@ def mart_as_of(
     for node in manifest["nodes"].values():
         reads = node.get("config", {}).get("meta", {}).get("reads") if node["resource_type"] == "model" else None
         if reads:
-            days = [observed[t] for entity in reads for t in tables_of.get(entity, ()) if observed.get(t)]
+            days = [observed[t] for entity in reads for t in tables_of.get(entity, ()) if t in observed]
             as_of[node["name"]] = min(days) if days else None
     return as_of
 

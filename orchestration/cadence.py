@@ -34,6 +34,11 @@ class Observation:
     missing_dates: tuple[date, ...] = ()
     refused_dates: tuple[date, ...] = ()
 
+    @property
+    def complete_through(self) -> date:
+        """`observed_through` as a date in any case: the day before the first when not even that one is whole."""
+        return self.observed_through or self.first_extract_date - _DAY
+
 
 def observe(contract: Contract, ledger: Ledger) -> Observation | None:
     """Observation of one table; None when nothing of it was ever accepted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from deliveries import orders
@@ -91,6 +91,7 @@ def test_a_refused_first_date_leaves_nothing_observed(ledger):
     arrive(ledger, 1, 2)
     arrive(ledger, 1, state="refused", stem="second part")
     assert through(ledger) is None
+    assert observe(orders(), ledger).complete_through == january(1) - timedelta(days=1)  # so no window is final
 
 
 def test_a_weekly_table_owes_one_date_in_seven_once_they_are_over(ledger):
