@@ -124,7 +124,8 @@ def invoke(
         return []
     callbacks = [_node_listener(on_node)] if on_node else []
     runner = dbtRunner(manifest=manifest, callbacks=callbacks)
-    outcome = runner.invoke([*arguments, *_places(settings.dbt_target)])
+    # The parse wrote the manifest; writing it again with every phase is an eighth of a small cycle.
+    outcome = runner.invoke([*arguments, "--no-write-json", *_places(settings.dbt_target)])
     _let_go_of_the_build_file()
     if outcome.exception is not None:
         raise CxwError("E-DBT-002", _without_values(str(outcome.exception)), where=" ".join(arguments)) from None
