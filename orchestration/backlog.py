@@ -21,6 +21,7 @@ from orchestration.ledger import Delivery, Ledger
 from orchestration.raw_objects import is_intact, object_path
 from orchestration.settings import Settings
 
+HELD = "a critical check at the door holds it"
 _READING_VERSION = 1  # raised when the same bytes and contract would give other typed rows
 _BUDGETS = (
     "max_compressed_bytes", "max_expanded_bytes", "max_compression_ratio", "max_rows", "max_line_bytes", "max_columns",
@@ -75,16 +76,27 @@ def pending(contracts: Iterable[Contract], settings: Settings, ledger: Ledger, t
 def stale(
     contract: Contract, settings: Settings, ledger: Ledger, known: list[Delivery] | None = None
 ) -> list[tuple[Delivery, str]]:
-    """Deliveries to be read again from their raw objects, and why. `known`: the table's deliveries, if at hand."""
+    """Deliveries to be read again from their raw objects, and why. `known`: the table's deliveries, if at hand.
+
+    A date that a critical rule holds is read again in every cycle, so that the rules see all its rows, also those set
+    aside; of several revisions the newest speaks for the date.
+    """
     found = []
+    known = ledger.deliveries(contract.source, contract.table) if known is None else known
+    held = dict.fromkeys(ledger.held_dates(contract.source, contract.table), 0)
+    for delivery in known if held else ():
+        if delivery.extract_date in held and delivery.state == "accepted":
+            held[delivery.extract_date] = max(held[delivery.extract_date], delivery.revision)
     current = {refused: reading_fingerprint(contract, settings, was_refused=refused) for refused in (False, True)}
-    for delivery in ledger.deliveries(contract.source, contract.table) if known is None else known:
+    for delivery in known:
         if delivery.state == "duplicate" or not delivery.sha256 or delivery.reason_code == "E-LND-008":
             continue
         if delivery.contract_fingerprint != current[delivery.state == "refused"]:
             found.append((delivery, "the contract or a setting changed since it was read"))
         elif delivery.state != "refused" and _size(typed_path(settings, delivery)) != delivery.typed_bytes:
             found.append((delivery, "its typed file is missing or cut"))
+        elif delivery.state == "accepted" and held.get(delivery.extract_date) == delivery.revision:
+            found.append((delivery, HELD))
     return found
 
 

@@ -137,31 +137,38 @@ def mart_as_of(
     return as_of
 
 
-def resolve_identity(
-    settings: Settings, warehouse: Warehouse, snapshot_id: str, published: tuple[pa.Table, pa.Table] | None = None
-) -> dict[str, int]:
+def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, snapshot_id: str) -> dict[str, int]:
     """People of the conformed records and mentions into `identity_output`; returns row counts by table.
 
-    Args:
-        published: `customer_identities` and `retired keys` of the snapshot now served; None before the first.
+    Keys of the snapshot now served that are no customer's any more are retired: the ledger keeps them from one
+    publish to the next.
     """
     from orchestration import identity
 
     records = {
         name: warehouse.table("conformed", f"int_{name}__unioned") for name in ("contacts", "leads", "customers")
     }
-    served, retired = published or (None, None)
     tables = identity.resolve(
         **records,
         mentions=warehouse.table("conformed", "int_identity__mentions"),
         settings=settings,
-        published_identities=served,
-        retired_keys=retired,
+        published_identities=read_published(settings, "core", "customer_identities"),
+        retired_keys=ledger.retired_customer_keys(),
         snapshot_id=snapshot_id,
     ).tables()
+    retired = tables["retired_customer_keys"].to_pylist()
+    ledger.retire_customer_keys(snapshot_id, [row for row in retired if row["since_snapshot_id"] == snapshot_id])
     for name, rows in tables.items():
         warehouse.write("identity_output", name, rows)
     return {name: rows.num_rows for name, rows in tables.items()}
+
+
+def read_published(settings: Settings, schema: str, table: str) -> pa.Table | None:
+    """A table of the snapshot that readers see now; None before the first publish."""
+    import pyarrow.parquet as pq
+
+    path = settings.published / "current" / "parquet" / schema / f"{table}.parquet"
+    return pq.read_table(path) if path.exists() else None
 
 
 def weigh_channels(warehouse: Warehouse) -> int:
@@ -189,7 +196,7 @@ def build_warehouse(
             register_table(contract, settings, ledger, warehouse)
     register_pipeline_inputs(manifest, contracts, sources, settings, ledger, warehouse)
     results = run_phase(settings, sources, "conformed", snapshot_id, on_node)
-    resolve_identity(settings, warehouse, snapshot_id)
+    resolve_identity(settings, ledger, warehouse, snapshot_id)
     results += run_phase(settings, sources, "core", snapshot_id, on_node)
     weigh_channels(warehouse)
     return results + run_phase(settings, sources, "marts", snapshot_id, on_node)

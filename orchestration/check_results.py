@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 
 from orchestration.errors import CxwError
@@ -20,35 +19,19 @@ from orchestration.settings import Settings
 PLACES = ("door", "rooms", "window")
 
 
-def keep(
-    settings: Settings, place: str, subject: str, results: Sequence[CheckResult], dates: Iterable[date] = ()
-) -> None:
-    """Replace the results of one place and subject (a table, a dbt phase, a mart). `dates`: extract dates judged."""
+def keep(settings: Settings, place: str, subject: str, results: Sequence[CheckResult]) -> None:
+    """Replace the results of one place and subject (a table, a dbt phase, a mart)."""
     path = _folder(settings) / place / f"{subject}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".next")
-    entry = {"dates": [day.isoformat() for day in dates], "results": [asdict(result) for result in results]}
-    aside.write_text(json.dumps(entry), encoding="utf-8")
+    aside.write_text(json.dumps([asdict(result) for result in results]), encoding="utf-8")
     aside.replace(path)
 
 
 def kept(settings: Settings, places: Iterable[str] = PLACES, subject: str = "*") -> list[CheckResult]:
     """All results at hand, or those of one subject, by place, subject and name."""
     paths = [path for place in places for path in sorted((_folder(settings) / place).glob(f"{subject}.json"))]
-    return [CheckResult(**entry) for path in paths for entry in json.loads(path.read_bytes())["results"]]
-
-
-def dates_held(settings: Settings, subject: str) -> list[date]:
-    """Extract dates of a table that a critical rule at the door refused: judged again until they pass.
-
-    A good delivery after a bad one must not carry the bad one into the marts.
-    """
-    path = _folder(settings) / "door" / f"{subject}.json"
-    if not path.exists():
-        return []
-    entry = json.loads(path.read_bytes())
-    is_held = bool(failures(CheckResult(**result) for result in entry["results"]))
-    return [date.fromisoformat(day) for day in entry["dates"]] if is_held else []
+    return [CheckResult(**entry) for path in paths for entry in json.loads(path.read_bytes())]
 
 
 def failures(results: Iterable[CheckResult]) -> list[CheckResult]:

@@ -23,6 +23,7 @@ from orchestration.cli_records import gaps, home_settings, quarantine, read_day,
 if TYPE_CHECKING:
     from orchestration.operations import Report
 
+STOPPED = 130  # as shells say it of Ctrl-C
 EXIT_CODES = """
 \b
 Exit codes: 0 published and complete · 1 held back by a check, the previous
@@ -201,15 +202,19 @@ def main(arguments: list[str] | None = None) -> Any:
     arguments = sys.argv[1:] if arguments is None else arguments
     is_debug = "--debug" in arguments
     try:
-        return cxw.main(arguments, prog_name="cxw")
+        sys.exit(cxw.main(arguments, prog_name="cxw", standalone_mode=False))
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except click.Abort:
+        click.echo("stopped; nothing is half done, run again when you like", err=True)
+        sys.stdout.flush()
+        os._exit(STOPPED)  # threads of dbt may still be inside the engine: waiting for them ends in an abort
     except CxwError as error:
         if is_debug:
             raise
         click.echo(click.style(str(error), fg="red"), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        click.echo("stopped; nothing is half done, run again when you like", err=True)
-        sys.exit(130)
     except BrokenPipeError:  # `cxw query … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:

@@ -20,10 +20,15 @@ from orchestration.snapshots import current_snapshot
 if TYPE_CHECKING:
     import dagster as dg
 
+INTERRUPT = "DagsterExecutionInterruptedError"  # what a signal becomes inside a run
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to. `problem` is one sentence with code and next command, empty when it succeeded."""
+    """What a run came to. `problem` is one sentence with code and next command, empty when it succeeded.
+
+    `is_stopped`: a signal ended it; the run shows as cancelled.
+    """
 
     run_id: str
     seconds: float
@@ -31,6 +36,7 @@ class Outcome:
     problem: str = ""
     exit_code: int = 0
     trace: str = ""
+    is_stopped: bool = False
 
 
 def run_job(
@@ -71,6 +77,9 @@ def run_job(
         quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
         result = _execute(instance, job, keys, {"resources": {"writer": {"config": options}}, "loggers": quiet})
         problem, exit_code, trace = ("", 0, "") if result.success else _explain(result)
+        is_stopped = INTERRUPT in trace
+        if is_stopped:
+            instance.report_run_canceled(result.dagster_run, "Stopped by a signal; safe to run again.")
         return Outcome(
             run_id=result.run_id,
             seconds=time.monotonic() - started,
@@ -78,6 +87,7 @@ def run_job(
             problem=problem,
             exit_code=exit_code,
             trace=trace,
+            is_stopped=is_stopped,
         )
 
 

@@ -7,6 +7,7 @@ what counts as evidence (`identity_evidence.py`), the published tables (`identit
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -49,7 +50,7 @@ def resolve(
     settings: Settings,
     *,
     published_identities: pa.Table | None = None,
-    retired_keys: pa.Table | None = None,
+    retired_keys: Iterable[Mapping[str, str]] = (),
     snapshot_id: str = "",
 ) -> IdentityResult:
     """Resolve people.
@@ -111,14 +112,16 @@ def _components(links: Links) -> np.ndarray:
     return connected_components(graph.tocsr(), directed=False)[1]
 
 
-def _retired(customers: pa.Table, published: pa.Table | None, earlier: pa.Table | None, snapshot_id: str) -> pa.Table:
+def _retired(
+    customers: pa.Table, published: pa.Table | None, earlier: Iterable[Mapping[str, str]], snapshot_id: str
+) -> pa.Table:
     """Keys that were published and are no customer's any more, each with the member that it was the hash of.
 
     A row names that member and not the key that stands now: `core.customer_key_history` looks it up, so that a key
     retired long ago follows its person through everything that happens later. A key that lives again is no row.
     """
     alive = customers.column("customer_key")
-    rows = {row["old_customer_key"]: row for row in earlier.to_pylist()} if earlier is not None else {}
+    rows = {row["old_customer_key"]: dict(row) for row in earlier}
     if published is not None:
         gone = published.filter(pc.invert(pc.is_in(published.column("customer_key"), alive)))
         # Of a key's members, the one that it is the hash of.

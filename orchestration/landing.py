@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from orchestration.backlog import stale, typed_path
+from orchestration.backlog import HELD, stale, typed_path
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules
@@ -82,11 +82,9 @@ def ingest(
     started = time.monotonic()
     known = ledger.deliveries(contract.source, contract.table)
     old = [each for each in known if force and each.sha256 and each.state != "duplicate"]
-    old = [
-        each
-        for each in old or [each for each, _ in stale(contract, settings, ledger, known)]
-        if _is_wanted(each.extract_date, extract_dates)
-    ]
+    reasons = [] if old else stale(contract, settings, ledger, known)
+    old = [each for each in old or [each for each, why in reasons if why != HELD]
+           if _is_wanted(each.extract_date, extract_dates)]  # fmt: skip
     results: list[DeliveryResult] = []
     damage: CxwError | None = None
     try:
@@ -103,6 +101,10 @@ def ingest(
         deliveries, sightings, late = _register(candidates[begin : begin + _BATCH_FILES], contract, settings, known)
         waiting += late
         results += _read_and_record(deliveries, sightings, known, contract, settings, ledger, row_rules, is_new=True)
+    read = {(result.delivery.extract_date, result.delivery.revision) for result in results}
+    held = [each for each, why in stale(contract, settings, ledger) if why == HELD]  # after what repairs them came in
+    held = [each for each in held if (each.extract_date, each.revision) not in read]
+    results += retype(contract, settings, ledger, held, row_rules=row_rules)
     if damage:
         raise damage
     return IngestResult(contract.name, tuple(results), tuple(waiting), time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""The ledger: one SQLite row per delivery with its state and its counts, accepted gaps, publishes.
+"""The ledger: one SQLite row per delivery with its state and its counts, gaps, holds, publishes, retired keys.
 
 Lives here: the tables, their typed rows, and the questions that can be answered without opening a data file.
 Does not live here: reading files (`intake.py`, `extracts.py`), what a state means for a date (`cadence.py`).
@@ -11,7 +11,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -117,6 +117,15 @@ create table if not exists gaps (
     source text not null, "table" text not null, extract_date text not null,
     why text not null, accepted_by text not null, accepted_at text not null,
     primary key (source, "table", extract_date)
+) without rowid;
+create table if not exists holds (
+    source text not null, "table" text not null, extract_date text not null,
+    primary key (source, "table", extract_date)
+) without rowid;
+create table if not exists retired_customer_keys (
+    since_snapshot_id text not null, old_customer_key text not null,
+    source_system text not null, source_table text not null, source_id text not null,
+    primary key (since_snapshot_id, old_customer_key)
 ) without rowid;
 create table if not exists publishes (
     snapshot_id text primary key, input_fingerprint text not null, published_at text not null,
@@ -247,6 +256,38 @@ class Ledger:
         """Accepted gaps by table and date."""
         sql = 'select * from gaps where (?1 is null or source = ?1) and (?2 is null or "table" = ?2) order by 1, 2, 3'
         return [Gap(*row[:2], date.fromisoformat(row[2]), *row[3:]) for row in self._rows(sql, (source, table))]
+
+    def hold(self, source: str, table: str, extract_dates: Iterable[date]) -> None:
+        """Extract dates that a critical rule at the door refuses, in place of those held so far; none = released."""
+        with self._transaction() as connection:
+            connection.execute('delete from holds where source = ? and "table" = ?', (source, table))
+            connection.executemany(
+                "insert into holds values (?, ?, ?)", [(source, table, day.isoformat()) for day in set(extract_dates)]
+            )
+
+    def held_dates(self, source: str, table: str) -> set[date]:
+        """Extract dates of one table that may not be built on."""
+        rows = self._rows('select extract_date from holds where source = ? and "table" = ?', (source, table))
+        return {date.fromisoformat(day) for (day,) in rows}
+
+    def retire_customer_keys(self, snapshot_id: str, rows: Iterable[Mapping[str, str]]) -> None:
+        """Keys that the build of this snapshot retires, in place of those that an earlier try of it retired."""
+        with self._transaction() as connection:
+            connection.execute("delete from retired_customer_keys where since_snapshot_id = ?", (snapshot_id,))
+            connection.executemany(
+                "insert into retired_customer_keys values"
+                " (:since_snapshot_id, :old_customer_key, :source_system, :source_table, :source_id)",
+                list(rows),
+            )
+
+    def retired_customer_keys(self) -> list[dict[str, str]]:
+        """Keys that published snapshots retired, the newest word on each; what a build that failed retired is none."""
+        names = ("since_snapshot_id", "old_customer_key", "source_system", "source_table", "source_id")
+        rows = self._rows(
+            "select retired_customer_keys.* from retired_customer_keys"
+            " join publishes on snapshot_id = since_snapshot_id order by published_at, snapshot_id"
+        )
+        return list({row[1]: dict(zip(names, row, strict=True)) for row in rows}.values())
 
     def record_publish(self, publish: Publish) -> None:
         with self._transaction() as connection:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import FrameType
 from typing import Any
@@ -60,11 +60,13 @@ def run_cycle(settings: Settings, say: Say, *, wait_seconds: float = LEASE_WAIT_
         if work.is_empty and not work.waiting:
             return _report(site, 0, f"{work}: {_served(settings)}")
         say(str(work))
+        if work.is_empty:  # files that may still be growing: nothing is built before one of them is whole
+            return _run_if_changed(site, work.waiting)
         return _run(site, (*work.tables, *work.waiting))
 
 
 def backfill(settings: Settings, say: Say, first: date, last: date, source: str = "") -> Report:
-    """Read the extract dates of a range again, in one pass, then build and publish."""
+    """Read the extract dates of a range again, in one pass; build and publish when that changed something."""
     if last < first:
         raise CxwError("E-RUN-002", "the range ends before it begins", where=f"{first} to {last}")
     with _writing(settings, "cxw backfill", say, LEASE_WAIT_SECONDS) as site:
@@ -72,7 +74,7 @@ def backfill(settings: Settings, say: Say, first: date, last: date, source: str 
             raise CxwError("E-RUN-002", f"no source {source}; there are {', '.join(site.sources)}", where="--source")
         tables = [name for name, contract in site.contracts.items() if source in ("", contract.source)]
         say(f"reading {first} to {last} of {len(tables)} tables again")
-        return _run(site, tables, force=True, first_date=first, last_date=last)
+        return _run_if_changed(site, tables, force=True, first_date=first, last_date=last)
 
 
 def rebuild(settings: Settings, say: Say) -> Report:
@@ -85,13 +87,13 @@ def rebuild(settings: Settings, say: Say) -> Report:
 
 @contextmanager
 def _writing(settings: Settings, what: str, say: Say, wait_seconds: float) -> Iterator[Site]:
-    """The lease, the site, and SIGTERM as an interrupt, so that a stopped command ends at a safe point."""
+    """The lease and the site; a stopped command ends at a safe point."""
     prepare_home(settings)
     with (
         lease.hold(
             settings, what, wait_seconds=wait_seconds, on_wait=lambda holder: say(f"waiting: {holder} is writing")
         ),
-        _terminating(),
+        _stoppable(),
     ):
         site = open_site(settings)
         if not site.sources:
@@ -105,7 +107,9 @@ def _writing(settings: Settings, what: str, say: Say, wait_seconds: float) -> It
 
 
 @contextmanager
-def _terminating() -> Iterator[None]:
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the command like Ctrl-C; during a run Dagster minds both and ends it at a safe point."""
+
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
@@ -120,10 +124,22 @@ def _terminating() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(site: Site, tables: list[str] | tuple[str, ...], **options: Any) -> Report:
+def _run_if_changed(site: Site, tables: Sequence[str], **options: Any) -> Report:
+    """Take in these tables; build only when what is accepted now differs from what is published."""
+    report = _run(site, tables, with_build=False, **options)
+    if report.exit_code not in (0, 4):
+        return report
+    with Ledger(site.settings.ledger_path) as ledger:
+        is_stale = cycle.find_work(site, ledger).is_stale
+    return _run(site, ()) if is_stale else replace(report, said=f"nothing changed: {_served(site.settings)}")
+
+
+def _run(site: Site, tables: Sequence[str], **options: Any) -> Report:
     from orchestration.execution import run_job
 
     outcome = run_job(site, tables, **options)
+    if outcome.is_stopped:
+        raise KeyboardInterrupt
     if outcome.problem:
         return _report(site, outcome.exit_code, outcome.problem, outcome.trace, outcome.seconds)
     said = f"published {outcome.snapshot_id} in {outcome.seconds:.0f} s"

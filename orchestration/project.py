@@ -127,6 +127,7 @@ def invoke(
     # The parse wrote the manifest; writing it again with every phase is an eighth of a small cycle.
     outcome = runner.invoke([*arguments, "--no-write-json", *_places(settings.dbt_target)])
     _let_go_of_the_build_file()
+    _raise_if_stopped(outcome)
     if outcome.exception is not None:
         raise CxwError("E-DBT-002", _without_values(str(outcome.exception)), where=" ".join(arguments)) from None
     return [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
@@ -147,7 +148,14 @@ def _places(target: Path) -> list[str]:
     ]
 
 
+def _raise_if_stopped(outcome: Any) -> None:
+    """dbt returns an interrupt as its outcome; to us it is a person or the system stopping the command."""
+    if outcome.exception is not None and not isinstance(outcome.exception, Exception):
+        raise outcome.exception
+
+
 def _raise_unless_parsed(outcome: Any) -> None:
+    _raise_if_stopped(outcome)
     if not outcome.success:
         raise CxwError("E-DBT-001", str(outcome.exception), where=PROJECT.name)  # names models, holds no data
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from orchestration import check_results, project
+from orchestration.accounting import spelled_dates
 from orchestration.contracts import Contract
+from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.project import NodeResult
 from orchestration.rules import Suite, load_suites
@@ -56,15 +58,15 @@ def judge_table(
 ) -> list[CheckResult]:
     """Rules at the door over the rows in force that came with these extract dates; all results are kept.
 
-    Dates that a critical rule held before are judged with them, until they pass. Without any date the rules keep
-    what they said last.
+    Dates that a critical rule holds are judged with them, until all pass: a good delivery after a bad one must not
+    carry the bad one into the marts. Without any date the rules keep what they said last.
 
     Args:
         days: extract dates that arrived.
         counts: checks of the same door that are no rules of the suite; default those that are kept.
-        known: results of the quarantine rules, which intake has run: rows that failed them are no longer here.
+        known: results of the rules that intake has run: rows that it set aside are no longer here.
     """
-    days = sorted({*days, *check_results.dates_held(writer.settings, contract.name)})
+    days = sorted({*days, *writer.ledger.held_dates(contract.source, contract.table)})
     before = {check.check_name: check for check in check_results.kept(writer.settings, ["door"], contract.name)}
     results: list[CheckResult] = []
     if suite is not None and days:
@@ -76,7 +78,8 @@ def judge_table(
         results = [before.get(check.check_name, check) for check in nothing]
     rules = {rule.name for rule in suite.rules} if suite else set()
     results = [*(counts or [check for name, check in before.items() if name not in rules]), *results]
-    check_results.keep(writer.settings, "door", contract.name, results, days)
+    check_results.keep(writer.settings, "door", contract.name, results)
+    writer.ledger.hold(contract.source, contract.table, days if check_results.failures(results) else ())
     return results
 
 
@@ -89,16 +92,19 @@ def _volumes(writer: Writer, contract: Contract, days: Sequence[date]) -> pa.Tab
     return delivery_volumes(rows_by_day, [day for day in days if day in rows_by_day])
 
 
-def judge_held_tables(writer: Writer, suites: Mapping[str, Suite]) -> None:
-    """Judge again what was held at the door: the rows, or the rule, may have been corrected since.
+def refuse_held_tables(writer: Writer) -> None:
+    """Nothing is built on extract dates that a critical rule at the door holds.
 
     Raises:
-        CxwError: E-CHK-001 when a critical rule still fails.
+        CxwError: E-CHK-001 naming the rule, or the dates when the build folder lost what the rule said.
     """
-    for contract in writer.site.contracts.values():
-        if check_results.dates_held(writer.settings, contract.name):
-            judge_table(writer, contract, suites.get(contract.name), ())
     check_results.raise_if_held(check_results.kept(writer.settings, ["door"]))
+    for contract in writer.site.contracts.values():
+        held = writer.ledger.held_dates(contract.source, contract.table)
+        if held:
+            raise CxwError(
+                "E-CHK-001", spelled_dates(sorted(held), "held"), where=contract.name, next_command="cxw run"
+            )
 
 
 def judge_mart(writer: Writer, mart: str, suite: Suite) -> list[CheckResult]:

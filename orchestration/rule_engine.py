@@ -8,6 +8,7 @@ no message of the library leaves this module: both may quote rows.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,8 @@ def _context() -> Any:
     """Great Expectations without files, progress bars or a project folder, made once per process."""
     import great_expectations as gx
 
+    # It tells of every temporary folder, and sets its own level on import.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context

@@ -93,7 +93,7 @@ class _Lines:
 
 def show_report(report: Report) -> None:
     """The last lines of a writing command: what came of it, then everything that is open."""
-    failed = report.exit_code in (1, 2, 3)
+    failed = report.exit_code not in (0, 4)
     out = console(is_error=failed)
     out.print(report.said, style="bold red" if failed else "bold green", markup=False)
     for line in report.open:

@@ -135,7 +135,7 @@ def _phase_assets(site: Site, translator: WarehouseTranslator, phase: str) -> dg
 
 def _begin(context: dg.AssetExecutionContext, writer: Writer) -> Iterator[dg.AssetMaterialization]:
     """Refuse to build on deliveries that failed at the door; else register what is new and what is known of it."""
-    quality.judge_held_tables(writer, quality.read_suites())
+    quality.refuse_held_tables(writer)
     for place in ("rooms", "window"):
         check_results.forget(writer.settings, place)
     as_of = writer.register_inputs()
@@ -197,7 +197,9 @@ def _identity_assets(site: Site, translator: WarehouseTranslator) -> dg.AssetsDe
         source=IDENTITY_SOURCE,
         reads=records,
         name="resolve_identity",
-        compute=lambda writer: build.resolve_identity(writer.settings, writer.warehouse, writer.snapshot_id),
+        compute=lambda writer: build.resolve_identity(
+            writer.settings, writer.ledger, writer.warehouse, writer.snapshot_id
+        ),
     )
 
 

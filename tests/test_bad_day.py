@@ -125,26 +125,33 @@ def test_nothing_that_the_missing_day_touches_is_final(bad_day: operations.Repor
 def test_three_kinds_of_readers_while_a_snapshot_is_open(bad_day: operations.Report, home: Settings) -> None:
     path = str((home.published / "current" / "cxw.duckdb").resolve())
     sql = "select snapshot_id, count(*) as mart_rows from marts.mart_orders__day group by 1"
-    with duckdb.connect(path, read_only=True) as reader:
-        frame = pd.read_parquet(home.published / "current" / "parquet" / "marts" / "mart_orders__day.parquet")
-        engine = sqlalchemy.create_engine(f"duckdb:///{path}", connect_args={"read_only": True})
-        with engine.connect() as connection:
-            through_sqlalchemy = connection.execute(sqlalchemy.text(sql)).one()
-        engine.dispose()
-        direct = reader.execute(sql).fetchone()
-    assert tuple(through_sqlalchemy) == direct == (bad_day.snapshot_id, len(frame))
+    frame = pd.read_parquet(home.published / "current" / "parquet" / "marts" / "mart_orders__day.parquet")
+    engine = sqlalchemy.create_engine(f"duckdb:///{path}", connect_args={"read_only": True})
+    with engine.connect() as connection:
+        through_sqlalchemy = connection.execute(sqlalchemy.text(sql)).one()
+        # A client of its own process, as every real one is: two settings of one file cannot share a process.
+        client = (
+            "import duckdb, sys; print(*duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchone())"
+        )
+        direct = subprocess.run([sys.executable, "-c", client, path, sql], capture_output=True, text=True, check=True)
+    engine.dispose()
+    snapshot_id, count = direct.stdout.split()
+    assert tuple(through_sqlalchemy) == (snapshot_id, int(count)) == (bad_day.snapshot_id, len(frame))
 
 
 def test_a_failed_critical_check_keeps_the_old_snapshot(bad_day: operations.Report, home: Settings) -> None:
     header = "refund_id,order_id,refunded_at,amount,currency_code\n"
-    rows = [f"N-{number},5101,2026-04-03T12:00:00+02:00,-5.00,EUR\n" for number in range(9)]
+    amounts = ["-0.05"] * 10 + ["0.05"] * 50  # enough for a share to be judged, too few to refuse the file
+    rows = [f"N-{number},5101,2026-04-03T12:00:00+02:00,{amount},EUR\n" for number, amount in enumerate(amounts)]
     path = deliver(home, "ecommerce.refunds", "refunds_2026-04-03.csv", header + "".join(rows))
     held = operations.run_cycle(home, lambda text: None)
     assert held.exit_code == 1
     assert held.snapshot_id == bad_day.snapshot_id, "readers still see the old one"
     assert "refunds_are_delivered_as_positive_numbers" in held.said and "cxw" in held.said
+    again = operations.run_cycle(home, lambda text: None)
+    assert (again.exit_code, again.snapshot_id) == (1, held.snapshot_id), "the rows set aside still count"
     # The sender repairs it under the same name: the next revision, and the warehouse moves on.
-    path.write_text(header + "".join(rows).replace("-5.00", "5.00"))
+    path.write_text(header + "".join(rows).replace("-0.05", "0.05"))
     repaired = operations.run_cycle(home, lambda text: None)
     assert repaired.exit_code == 4 and repaired.snapshot_id not in (bad_day.snapshot_id, None), repaired.said
 

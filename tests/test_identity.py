@@ -389,11 +389,11 @@ def test_retired_keys_name_the_member_that_they_stood_for() -> None:
     # The ledger alone gives the same, with or without the published snapshot.
     for served in (None, second.customer_identities):
         again = company.resolve(
-            published_identities=served, retired_keys=second.retired_customer_keys, snapshot_id="s3"
+            published_identities=served, retired_keys=second.retired_customer_keys.to_pylist(), snapshot_id="s3"
         )
         assert again.result.retired_customer_keys == second.retired_customer_keys
     company.rows["contacts"][1]["email"] = "b@x.example"
-    alive = company.resolve(retired_keys=second.retired_customer_keys).result
+    alive = company.resolve(retired_keys=second.retired_customer_keys.to_pylist()).result
     assert alive.retired_customer_keys.num_rows == 0, "the key lives again"
 
 
