@@ -15,7 +15,8 @@ from orchestration.cadence import Observation, observe
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.filenames import printable
-from orchestration.ledger import Delivery, Ledger
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
 from orchestration.site import Site
 from orchestration.warehouse import DuckDBWarehouse

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from orchestration.contracts import Contract
 from orchestration.intake import scan
-from orchestration.ledger import Delivery, Ledger
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 from orchestration.raw_objects import is_intact, object_path
 from orchestration.settings import Settings
 

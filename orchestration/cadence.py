@@ -18,7 +18,8 @@ from datetime import date, timedelta
 
 from orchestration.contracts import Contract
 from orchestration.filenames import stem_of
-from orchestration.ledger import Delivery, Ledger
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 
 _DAY = timedelta(days=1)
 

@@ -25,7 +25,7 @@ from orchestration.decompression import expanded
 from orchestration.delimited import read_delimited
 from orchestration.errors import CxwError
 from orchestration.json_lines import read_json_lines
-from orchestration.ledger import Delivery
+from orchestration.ledger_rows import Delivery
 from orchestration.raw_objects import UNREADABLE_COUNT
 from orchestration.rejects import Account
 from orchestration.settings import Settings

@@ -24,6 +24,7 @@ from orchestration.instance import WRITER_POOL
 from orchestration.intake import scan
 from orchestration.landing import DeliveryResult, IngestResult
 from orchestration.ledger import Ledger
+from orchestration.registration import Registered
 from orchestration.rules import Suite
 from orchestration.site import Site
 from orchestration.suites import row_rules
@@ -40,6 +41,7 @@ COUNT_CHECKS = (
     ),
     ("every_expected_date_has_arrived", "warning", "no expected extract date is missing"),
     ("no_delivery_is_refused", "warning", "no delivered file is refused or held"),
+    ("no_rows_contradict_each_other", "warning", "no row has a twin of the same key and version, or of an event's key"),
 )
 
 
@@ -121,7 +123,7 @@ def _table_asset(
             registered = writer.register(contract)
             arrived = {delivery.extract_date for delivery in taken.in_state("accepted")}
             _report_dates(context, taken)
-            counts = _count_checks(writer, contract, taken)
+            counts = _count_checks(writer, contract, taken, registered)
             known = rules.results() if rules else ()
             checks = quality.judge_table(writer, contract, suite, arrived, counts, known)
         for check in checks:
@@ -206,8 +208,8 @@ def _count_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _count_checks(writer: Writer, contract: Contract, taken: IngestResult) -> list[CheckResult]:
-    """Accounting of this run's files, missing dates and refusals of the table as it stands."""
+def _count_checks(writer: Writer, contract: Contract, taken: IngestResult, registered: Registered) -> list[CheckResult]:
+    """Accounting of this run's files, missing dates, refusals and contradictions of the table as it stands."""
     read = taken.in_state("accepted")
     counts = [sum(getattr(d, f"rows_{part}") for d in read) for part in ("in", "accepted", "rejected", "duplicate")]
     state = accounting.table_state(contract, writer.settings, writer.ledger)
@@ -219,6 +221,10 @@ def _count_checks(writer: Writer, contract: Contract, taken: IngestResult) -> li
         ),
         "every_expected_date_has_arrived": (not missing, accounting.spelled_dates(missing, "missing")),
         "no_delivery_is_refused": (not refused, f"{len(refused)} refused or held"),
+        "no_rows_contradict_each_other": (
+            not registered.conflicts,
+            f"{registered.conflicts} rows in force where only the row hash decided, or an event that changed",
+        ),
     }  # fmt: skip
     return [
         CheckResult(name, contract.name, "door", severity, *observed[name], expected=claim)

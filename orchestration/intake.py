@@ -17,7 +17,8 @@ from datetime import UTC, date, datetime
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.filenames import FileName, is_delivery, parse_name, printable, twins
-from orchestration.ledger import Ledger, Sighting
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Sighting
 from orchestration.settings import Settings
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW

@@ -20,7 +20,8 @@ from orchestration.errors import CxwError
 from orchestration.extracts import RowRules
 from orchestration.filenames import printable
 from orchestration.intake import Candidate, scan, settle
-from orchestration.ledger import Delivery, Ledger, Sighting
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery, Sighting
 from orchestration.raw_objects import Arrival, is_intact, take_in
 from orchestration.rejects import told
 from orchestration.settings import Settings

@@ -1,7 +1,7 @@
 """The ledger: one SQLite row per delivery with its state and its counts, gaps, holds, publishes, retired keys.
 
-Lives here: the tables, their typed rows, and the questions that can be answered without opening a data file.
-Does not live here: reading files (`intake.py`, `extracts.py`), what a state means for a date (`cadence.py`).
+Lives here: the tables, and the questions that can be answered without opening a data file.
+Does not live here: typed rows (`ledger_rows.py`), reading files (`intake.py`, `extracts.py`).
 Together with the raw objects and the code the ledger is the truth; everything else can be rebuilt from them.
 """
 
@@ -13,86 +13,13 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from orchestration.errors import CxwError
-
-State = Literal["accepted", "refused", "duplicate", "held"]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One file that arrived. `file_name` is data, never a path; the bytes are the raw object `sha256`.
-
-    `extract_date` is None and `sha256` empty when the file was refused by its name or kind alone. `warnings` and
-    `reason` never hold a value out of the file. `typed_bytes` is the size of its typed Parquet: that file is not synced
-    to disk, so another size after a power cut means that it must be made again. `sequence` is the order of arrival, 0
-    before it is recorded.
-    """
-
-    source: str
-    table: str
-    file_name: str
-    sha256: str
-    extract_date: date | None
-    revision: int
-    state: State
-    bytes: int = 0
-    rows_in: int = 0
-    rows_accepted: int = 0
-    rows_rejected: int = 0
-    rows_duplicate: int = 0
-    expected_rows: int | None = None
-    typed_bytes: int = 0
-    reason_code: str = ""
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
-    contract_fingerprint: str = ""
-    received_at: str = ""
-    sequence: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"{self.source}.{self.table}"
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """What a landing file looked like when its delivery was recorded: unchanged means known, without reading it."""
-
-    source: str
-    table: str
-    file_name: str
-    size: int
-    mtime_ns: int
-    inode: int
-
-
-@dataclass(frozen=True)
-class Gap:
-    """An extract date for which nothing will ever come, accepted by a person."""
-
-    source: str
-    table: str
-    extract_date: date
-    why: str
-    accepted_by: str
-    accepted_at: str
-
-
-@dataclass(frozen=True)
-class Publish:
-    """One published snapshot, or one that was begun: `state` is `building`, `published` or `withdrawn`."""
-
-    snapshot_id: str
-    input_fingerprint: str
-    published_at: str
-    manifest_hash: str
-    state: str
-
+from orchestration.ledger_rows import Delivery, Gap, Publish, Sighting, State
 
 _SCHEMA = """
 create table if not exists deliveries (

@@ -152,11 +152,12 @@ def claim_of(test: Mapping[str, Any]) -> str:
     return test.get("description") or test["name"].removeprefix("assert_").replace("__", ": ").replace("_", " ")
 
 
-def from_dbt(test: Mapping[str, Any], result: NodeResult, subject: str) -> CheckResult | None:
+def from_dbt(test: Mapping[str, Any], result: NodeResult, subject: str, advice: str = "") -> CheckResult | None:
     """The outcome of a dbt test; None when dbt skipped it because its model did not build."""
     if result.status == "skipped":
         return None
-    observed = result.message if result.status == "error" else f"{result.failures or 0} failing rows"
+    found = f"{result.failures or 0} failing rows{'; ' * bool(advice)}{advice}"
+    observed = result.message if result.status == "error" else found
     return CheckResult(
         check_name=test["name"],
         subject=subject,

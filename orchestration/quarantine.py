@@ -13,7 +13,8 @@ from orchestration import accounting
 from orchestration.backlog import quarantine_path
 from orchestration.errors import CxwError
 from orchestration.filenames import printable
-from orchestration.ledger import Delivery, Ledger
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
 from orchestration.site import open_site
 

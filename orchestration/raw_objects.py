@@ -21,7 +21,7 @@ from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.filenames import FileName, printable
 from orchestration.intake import Candidate, landing_folder
-from orchestration.ledger import Sighting
+from orchestration.ledger_rows import Sighting
 from orchestration.settings import Settings
 
 _BLOCK = 1 << 20

@@ -46,6 +46,8 @@ def parse_value(kind: Any, rules: Mapping[str, Any], value: Any, where: str) -> 
             parsed = Decimal(str(value))
             if not parsed.is_finite() or parsed < 0:
                 raise ValueError("needs a number that is not negative")
+            if parsed != round(parsed, 4):
+                raise ValueError("needs at most four decimals")
         elif kind is date:
             parsed = value if isinstance(value, date) else date.fromisoformat(value)
         elif kind is Path:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import build
 from orchestration.errors import CxwError
 from orchestration.export import DATABASE, CheckResult, PublishedTable, file_sha256, write_snapshot
-from orchestration.ledger import Publish
+from orchestration.ledger_rows import Publish
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:

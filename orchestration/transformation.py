@@ -165,7 +165,8 @@ def _phase_events(
         node = nodes[result.unique_id]
         if node["resource_type"] == "test":
             key = translator.subject_key(result.unique_id)
-            check = quality.from_dbt(node, result, key.path[-1])
+            advice = writer.advice(node) if result.status in ("warn", "fail") else ""
+            check = quality.from_dbt(node, result, key.path[-1], advice)
             checks += [(check, key)] if check else []
         elif result.status == "success":
             metadata: dict[str, Any] = {"seconds": round(result.seconds, 2)}

@@ -23,7 +23,7 @@ from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules, Source, groups, read_small
 from orchestration.filenames import format_of
-from orchestration.ledger import Delivery
+from orchestration.ledger_rows import Delivery
 from orchestration.raw_objects import move, object_path
 from orchestration.reading_engine import engine
 from orchestration.rejects import Account, told

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchestration.backlog import typed_path
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
-from orchestration.ledger import Delivery
+from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
 from orchestration.warehouse import quote
 

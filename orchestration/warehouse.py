@@ -48,13 +48,15 @@ def in_force_query(contract: Contract, typed_rows: str, quoted: Any = quote) -> 
     """SQL for the rows in force (law 6): per key the maximum of (version, extract date, revision, row hash).
 
     A null version sorts lowest. In snapshot mode a key that the newest snapshot lacks is a delete. The last column,
-    `_conflicts`, counts other rows that tie with the one in force on everything but the hash.
+    `_is_conflict`, marks a row that ties with a different one on everything but the hash; of events that never change
+    (append mode), one that did.
     """
     key = ", ".join(quoted(name) for name in contract.primary_key)
     version = contract.extract.version_column
     order = [f"{quoted(version)} desc nulls last"] if version else []
     order += ["_extract_date desc", "_revision desc", "_row_hash desc"]
-    tie = ", ".join([key, *([quoted(version)] if version else []), "_extract_date", "_revision"])
+    tie = [] if contract.extract.mode == "append" else [*filter(None, [version]), "_extract_date", "_revision"]
+    alike = ", ".join([key, *(quoted(name) for name in tie)])
     columns = [quoted(column.name) for column in contract.columns if column.name != "is_deleted"]
     deleted = "coalesce(is_deleted, false)"
     if contract.extract.mode == "snapshot":
@@ -66,7 +68,8 @@ def in_force_query(contract: Contract, typed_rows: str, quoted: Any = quote) -> 
             select
                 *,
                 row_number() over (partition by {key} order by {", ".join(order)}) as _rank,
-                max(_row_hash) over (partition by {tie}) <> min(_row_hash) over (partition by {tie}) as _is_conflict,
+                max(_row_hash) over (partition by {alike})
+                <> min(_row_hash) over (partition by {alike}) as _is_conflict,
                 max(_extract_date) over (partition by {key}) as _last_seen
             from typed
         )

@@ -128,9 +128,17 @@ class Writer:
         wanted = node.get("config", {}).get("meta", {}).get("headline")
         if not wanted:
             return {}
-        with self.warehouse.connect() as connection:
-            value = connection.table(f"{node['schema']}.{node['name']}").aggregate(wanted["of"]).fetchone()[0]
+        value = self._aggregate(f"{node['schema']}.{node['name']}", wanted["of"])
         return {} if value is None else {wanted["name"]: float(value)}
+
+    def advice(self, test: Mapping[str, Any]) -> str:
+        """What a failed dbt test has to tell, if its config names it: `meta.tells: {table, of}`. Never a row's data."""
+        wanted = test.get("config", {}).get("meta", {}).get("tells")
+        return str(self._aggregate(wanted["table"], wanted["of"])) if wanted else ""
+
+    def _aggregate(self, table: str, expression: str) -> Any:
+        with self.warehouse.connect() as connection:
+            return connection.table(table).aggregate(expression).fetchone()[0]
 
 
 def build_writer(site: Site) -> dg.ResourceDefinition:

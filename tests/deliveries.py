@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from orchestration.backlog import pending, quarantine_path
 from orchestration.contracts import Column, Contract, ExtractSettings
 from orchestration.landing import IngestResult, files_in_force, ingest
-from orchestration.ledger import Delivery, Ledger
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
 
 TODAY = date(2024, 3, 1)

@@ -11,7 +11,8 @@ from orchestration.contracts import load_contracts
 from orchestration.definitions import build_definitions
 from orchestration.errors import CxwError
 from orchestration.landing import ingest
-from orchestration.ledger import Ledger, Publish
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Publish
 from orchestration.settings import load_settings
 
 

@@ -67,6 +67,17 @@ def test_a_good_day_is_published_and_complete(first: operations.Report, home: Se
     assert served(home, "select count(*) from marts.mart_customer_value__customer")[0][0] > 0
 
 
+def test_every_monthly_figure_has_its_definition_in_meta(first: operations.Report, home: Settings) -> None:
+    windowed = "regexp_replace(kpi_id, '_(30|60|90|180|365|730)d$', '_<k>d')"
+    undefined = served(
+        home,
+        "select distinct kpi_id, variant from marts.mart_kpis__month"
+        " anti join meta.metric_definitions as defined on defined.variant = mart_kpis__month.variant"
+        f" and defined.metric_id in (kpi_id, {windowed})",
+    )
+    assert undefined == []
+
+
 def test_a_cycle_with_nothing_new_makes_no_snapshot(first: operations.Report, home: Settings) -> None:
     again = operations.run_cycle(home, lambda text: None)
     assert (again.exit_code, again.snapshot_id) == (0, first.snapshot_id)

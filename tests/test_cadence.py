@@ -8,7 +8,8 @@ import pytest
 from deliveries import orders
 
 from orchestration.cadence import observe
-from orchestration.ledger import Delivery, Ledger
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 
 
 @pytest.fixture

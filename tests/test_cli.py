@@ -12,7 +12,8 @@ import pytest
 from orchestration import cli, lease, snapshots
 from orchestration.errors import CATALOGUE, CxwError
 from orchestration.landing import ingest
-from orchestration.ledger import Ledger, Publish
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Publish
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("dagster", "dbt", "great_expectations", "pandas", "pyarrow", "duckdb")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import CxwError
-from orchestration.ledger import Delivery, Ledger, Publish, Sighting
+from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery, Publish, Sighting
 
 DAY = date(2024, 1, 15)
 

@@ -73,6 +73,7 @@ def test_values_take_their_types(tmp_path: Path) -> None:
         ("active_window_days = 1.5", "E-CFG-002", "whole number"),
         ("threads = true", "E-CFG-002", "whole number"),
         ("margin_rate = 1.2", "E-CFG-002", "must be at most 1"),
+        ("margin_rate = 0.33333", "E-CFG-002", "at most four decimals"),
         ('margin_rate = "NaN"', "E-CFG-002", "margin_rate"),
         ('reporting_zone = "Europe/Berln"', "E-CFG-002", "reporting_zone"),
         ('reporting_currency = "euro"', "E-CFG-002", "three capital letters"),

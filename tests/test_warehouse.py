@@ -68,6 +68,14 @@ def test_the_same_row_twice_is_no_conflict() -> None:
     assert in_force([("a", 1, None, 1, 1, "a"), ("a", 1, None, 1, 1, "a")], contract())["a"][3] is False
 
 
+def test_an_event_that_changed_is_taken_and_marked() -> None:
+    changed = [("a", None, None, 1, 1, "a"), ("a", None, None, 2, 1, "b")]
+    assert in_force(changed, contract("append", version=""))["a"][2:] == ("b", True)
+    assert in_force(changed, contract(version=""))["a"][2:] == ("b", False), (
+        "of a versioned row that is its next version"
+    )
+
+
 def test_a_deleted_row_comes_back_with_a_later_version() -> None:
     deleted = [("a", 2, True, 2, 1, "b"), ("a", 1, None, 1, 1, "a")]
     assert in_force(deleted, contract())["a"][1] is True
