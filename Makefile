@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo test test-spark lint ui bench lock clean
+.PHONY: help demo test test-faults test-spark lint ui bench lock clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ demo: $(VENV)/installed ## a real shop, from its files to its marts, in one comm
 test: $(VENV)/installed ## lint, unit, property and pipeline tests
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
+
+test-faults: $(VENV)/installed ## every fault of the catalogue, and the table of what was seen
+	$(BIN)/python -m pytest tests/faults -m faults --write-fault-table
 
 lint: $(VENV)/installed ## the rules that tools can keep
 	$(BIN)/ruff check .
