@@ -8,12 +8,15 @@ Does not live here: which files are in force (`landing.py`), precedence between 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from orchestration import build
+from orchestration.backlog import typed_path
 from orchestration.contracts import Contract
 from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
 from orchestration.warehouse import DuckDBWarehouse
 
@@ -22,11 +25,17 @@ SCHEMA = "meta_input"
 
 @dataclass(frozen=True)
 class Registered:
-    """What the relation of one table was made from. `conflicts`: rows that only their hash could tell apart."""
+    """What the relation of one table was made from.
+
+    `shape_hash` is of keys, mode and columns, `files_hash` of the deliveries up to `last_sequence`; `conflicts` are
+    rows that contradict another one (`warehouse.in_force_query`).
+    """
 
     source: str
     table_name: str
+    shape_hash: str
     files_hash: str
+    last_sequence: int
     conflicts: int
 
 
@@ -34,28 +43,48 @@ Notes = dict[tuple[str, str], Registered]
 
 
 def read_notes(warehouse: DuckDBWarehouse) -> Notes:
-    """What is registered, by source and table; read once per run, since opening the file is what costs."""
-    return {(row["source"], row["table_name"]): Registered(**row) for row in _read(warehouse, "registered")}
+    """What is registered, by source and table. Notes of another version of this code are none."""
+    names = {field.name for field in fields(Registered)}
+    rows = [row for row in _read(warehouse, "registered") if row.keys() == names]
+    return {(row["source"], row["table_name"]): Registered(**row) for row in rows}
 
 
 def ensure_registered(
     contract: Contract, settings: Settings, ledger: Ledger, warehouse: DuckDBWarehouse, known: Notes
 ) -> Registered:
-    """Register the rows in force of one table unless they are registered already; keeps `known` up to date."""
-    from orchestration.landing import files_in_force
+    """Register the rows in force of one table unless they are registered already; keeps `known` up to date.
 
-    files = files_in_force(contract, settings, ledger)
-    lines = [str(path.relative_to(settings.home)) for path in files]
-    lines += [contract.extract.mode, contract.extract.version_column, *contract.primary_key]
-    lines += [f"{column.name} {column.data_type}" for column in contract.columns]
-    files_hash = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    When every delivery that was registered is still in force as it was read then, only the new ones are read.
+    """
+    shape = [contract.extract.mode, contract.extract.version_column, *contract.primary_key]
+    shape_hash = _hash(shape + [f"{column.name} {column.data_type}" for column in contract.columns])
+    accepted = ledger.deliveries(contract.source, contract.table, ["accepted"])
     note = known.get((contract.source, contract.table))
-    if note is None or note.files_hash != files_hash:
+    is_known = note is not None and note.shape_hash == shape_hash
+    before = [each for each in accepted if is_known and each.sequence <= note.last_sequence]
+    is_growing = is_known and _files_hash(before) == note.files_hash
+    added = accepted[len(before) :] if is_growing else accepted
+    if is_growing and not added:
+        return note
+    if is_growing and before and contract.extract.mode != "snapshot":
+        conflicts = warehouse.register(contract, [typed_path(settings, each) for each in added], are_added=True)
+    else:
         conflicts = build.register_table(contract, settings, ledger, warehouse)
-        note = Registered(contract.source, contract.table, files_hash, conflicts)
-        known[contract.source, contract.table] = note
-        _write(warehouse, "registered", [asdict(entry) for entry in known.values()])
+    last_sequence = max((each.sequence for each in accepted), default=0)
+    note = Registered(contract.source, contract.table, shape_hash, _files_hash(accepted), last_sequence, conflicts)
+    known[contract.source, contract.table] = note
+    _write(warehouse, "registered", [asdict(entry) for entry in known.values()])
     return note
+
+
+def _files_hash(deliveries: Iterable[Delivery]) -> str:
+    """Of deliveries in order of arrival; another reading of the same bytes is another file."""
+    names = ("extract_date", "revision", "sha256", "contract_fingerprint", "typed_bytes", "rows_accepted")
+    return _hash(" ".join(str(getattr(each, name)) for name in names) for each in deliveries)
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def begin_build(warehouse: DuckDBWarehouse, snapshot_id: str) -> None:

@@ -81,7 +81,9 @@ class SparkWarehouse:
     def write(self, schema: str, table: str, rows: pa.Table) -> None:
         self._replace(schema, table, self.session.createDataFrame(_with_timestamps(rows, "UTC")))
 
-    def register(self, contract: Contract, files: Sequence[Path]) -> int:
+    def register(self, contract: Contract, files: Sequence[Path], *, are_added: bool = False) -> int:
+        if are_added:
+            raise ValueError("a Spark table cannot replace itself: all files are needed")
         if files:
             self.session.read.parquet(*map(str, files)).createOrReplaceTempView("typed_files")
             rows = self.session.sql(in_force_query(contract, "select * from typed_files", _quote))

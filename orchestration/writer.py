@@ -98,6 +98,7 @@ class Writer:
 
     def run_phase(self, phase: str, selected: Sequence[str] | None = None) -> "list[NodeResult]":
         """One dbt phase, or the named models of it with their tests."""
+        self.warehouse.release()  # dbt opens the file itself
         total = len(selected) if selected else self._phase_sizes[phase]
         done = 0
 
@@ -171,17 +172,27 @@ def build_writer(site: Site) -> dg.ResourceDefinition:
                 on_wait=lambda holder: context.log.warning(f"waiting: {holder} is writing to this home"),
             ),
             Ledger(site.settings.ledger_path) as ledger,
+            _open_between_steps(site.settings) as warehouse,
         ):
             yield Writer(
                 site=site,
                 ledger=ledger,
-                warehouse=DuckDBWarehouse(site.settings.warehouse_path, site.settings),
+                warehouse=warehouse,
                 force=options["force"],
                 first_date=_date(options["first_date"]),
                 last_date=_date(options["last_date"]),
             )
 
     return writer
+
+
+@contextmanager
+def _open_between_steps(settings: Settings) -> Iterator[DuckDBWarehouse]:
+    warehouse = DuckDBWarehouse(settings.warehouse_path, settings, stays_open=True)
+    try:
+        yield warehouse
+    finally:
+        warehouse.release()
 
 
 @contextmanager
