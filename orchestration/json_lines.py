@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from orchestration.contracts import Contract
 from orchestration.delimited import bind_headers
-from orchestration.errors import CxwError
 from orchestration.rejects import Account
 from orchestration.settings import Settings
 from orchestration.text_encodings import utf8_blocks

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from orchestration.writer import Writer
 
+
 def rule_specs(suite: Suite | None, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """One named check per rule of a suite."""
     return [

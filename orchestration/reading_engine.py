@@ -1,7 +1,7 @@
 """The engine that types delivered rows: private, in memory, bounded, with the functions SQL lacks.
 
-Lives here: its settings, `local_to_utc`, `odd_clock` and `note_keys`. Does not live here: the SQL (`casting.py`), the build's own
-engine (`warehouse.py`).
+Lives here: its settings, `local_to_utc`, `odd_clock` and `note_keys`. Does not live here: the SQL (`casting.py`),
+the build's own engine (`warehouse.py`).
 """
 
 from __future__ import annotations

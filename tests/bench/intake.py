@@ -57,9 +57,8 @@ def rows(first: int, count: int, day: date, *, is_bad: bool) -> str:
 def write_file(path: Path, day: date, first: int, *, row_count: int = 0, bytes_wanted: int = 0, is_bad: bool) -> int:
     """A csv or csv.gz of so many rows, or of at least so many bytes; returns the rows written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    opened = gzip.open(path, "wt", compresslevel=6, newline="") if path.suffix == ".gz" else path.open("w", newline="")
     number = first
-    with opened as file:
+    with gzip.open(path, "wt", 6, newline="") if path.suffix == ".gz" else path.open("w", newline="") as file:
         written = file.write(HEADER)
         while (number - first < row_count) if row_count else (written < bytes_wanted):
             written += file.write(rows(number, _BLOCK_ROWS, day, is_bad=is_bad))
@@ -102,11 +101,13 @@ def read_as_text(files: list[Path]) -> tuple[float, int]:
     return seconds, count
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
 def child(*arguments: str) -> list[str]:
     """A measurement in a process of its own: the words that it prints."""
-    done = subprocess.run(
-        [sys.executable, __file__, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     return done.stdout.split()
@@ -159,11 +160,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     arguments = parser.parse_args()
     if arguments.what == "read":
-        print(*read_as_text(sorted(arguments.folder.iterdir())))
+        say(*read_as_text(sorted(arguments.folder.iterdir())))
         return
     if arguments.what == "take":
         found = take_in(arguments.folder, with_suite=arguments.suite)
-        print(*found, *([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss] if arguments.peak else []))
+        say(*found, *([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss] if arguments.peak else []))
         return
     figures = []
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +174,7 @@ def main() -> None:
             figures += measure_memory(Path(folder), arguments.sizes)
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC).date()}"
     table = "\n".join([f"| {machine} | |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in figures)])
-    print(table)
+    say(table)
     if arguments.write:
         readme = ROOT / "README.md"
         before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
