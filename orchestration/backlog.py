@@ -93,9 +93,11 @@ def stale(
         if delivery.state == "duplicate" or not delivery.sha256 or delivery.reason_code == "E-LND-008":
             continue
         if delivery.contract_fingerprint != current[delivery.state == "refused"]:
-            found.append((delivery, "the contract or a setting changed since it was read"))
+            found.append((delivery, "the contract, its suite or a setting changed since it was read"))
         elif delivery.state != "refused" and _size(typed_path(settings, delivery)) != delivery.typed_bytes:
             found.append((delivery, "its typed file is missing or cut"))
+        elif delivery.rows_rejected and not quarantine_path(settings, delivery).exists():
+            found.append((delivery, "its quarantine file is missing"))
         elif delivery.state == "accepted" and held.get(delivery.extract_date) == delivery.revision:
             found.append((delivery, HELD))
     return found
@@ -125,8 +127,9 @@ def typed_path(settings: Settings, delivery: Delivery) -> Path:
 
 
 def quarantine_path(settings: Settings, delivery: Delivery) -> Path:
-    """Rejected rows of one delivery, if it has any."""
-    return settings.quarantine / delivery.source / delivery.table / f"{delivery.sha256}.parquet"
+    """Rejected rows of one delivery, if it has any. The same bytes may break other rules for another extract date."""
+    folder = settings.quarantine / delivery.source / delivery.table
+    return folder / f"{delivery.extract_date}-{delivery.sha256}.parquet"
 
 
 def reading_fingerprint(contract: Contract, settings: Settings, *, was_refused: bool) -> str:
@@ -137,7 +140,7 @@ def reading_fingerprint(contract: Contract, settings: Settings, *, was_refused: 
     columns = [(each.name, each.data_type, each.is_required, each.allows_date_only) for each in contract.columns]
     limits = [settings.earliest_date, settings.reporting_zone]
     limits += [getattr(settings, name) for name in _BUDGETS] if was_refused else []
-    parts = [_READING_VERSION, contract.name, columns, contract.primary_key, extract, limits]
+    parts = [_READING_VERSION, contract.name, columns, contract.primary_key, extract, limits, contract.suite_version]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

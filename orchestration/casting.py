@@ -63,8 +63,9 @@ def json_casting(contract: Contract) -> Casting:
         f"select *, case when json_valid(_text) then json_transform(_text, {shape}) end as _object,"  # noqa: S608
         " case when json_valid(_text) then json_keys(_text) end as _keys from delivered"
     )
+    objects = f"select *, note_keys(_file, _keys) as _noted from ({objects})"  # noqa: S608 (composed above)
     broken = [
-        (Rule("", "E-JSN-001", "json"), "coalesce(len(_keys), 0) = 0"),
+        (Rule("", "E-JSN-001", "json"), "coalesce(len(_keys), 0) = 0 or _noted < 0"),
         (Rule("", "E-JSN-003", "key_twice"), "len(_keys) <> len(list_distinct(_keys))"),
     ]
     return _casting(contract, objects, cells, [""] * len(cells), broken, raw="_text")

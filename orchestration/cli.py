@@ -185,10 +185,14 @@ def ui(port: int) -> None:
 @cxw.command()
 @click.argument("code", default="")
 def errors(code: str) -> None:
-    """Every error code: what happened, what to do."""
+    """Every error code: what happened, what to do.
+
+    With CODE, or its beginning, the entry in full with an example.
+    """
     from orchestration import screens
 
-    screens.show_catalogue(code)
+    if not screens.show_catalogue(code):
+        raise click.BadParameter(f"no error code begins with {code[:20]}; `cxw errors` lists them", param_hint="CODE")
 
 
 for group in (quarantine, snapshots, gaps):

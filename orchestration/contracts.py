@@ -94,6 +94,7 @@ class Contract:
     extract: ExtractSettings
     path: str  # YAML file, for messages
     is_generated: bool = False  # demo tables made by the seeded generator say so everywhere
+    suite_version: str = ""  # of the rules that judge its rows at the door: other rules read its files again
 
     @property
     def name(self) -> str:

@@ -16,7 +16,6 @@ import dagster as dg
 from orchestration.automation import build_jobs, build_schedules, build_sensors
 from orchestration.ingestion import build_ingestion_assets
 from orchestration.publication import build_publication_assets
-from orchestration.quality import read_suites
 from orchestration.settings import Settings, load_settings
 from orchestration.site import open_site
 from orchestration.transformation import build_input_specs, build_transformation_assets
@@ -36,7 +35,7 @@ def build_definitions(settings: Settings | None = None, manifest: Mapping[str, A
     # Backfill policies and a few others are marked beta by Dagster; the lock pins the version that they work in.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     site = open_site(settings or load_settings(), manifest)
-    suites = read_suites()
+    suites = site.suites
     jobs = build_jobs(site)
     return dg.Definitions(
         assets=[

@@ -24,14 +24,16 @@ from orchestration.contracts import Contract
 from orchestration.decompression import expanded
 from orchestration.delimited import read_delimited
 from orchestration.errors import CxwError
-from orchestration.json_lines import read_json_lines
+from orchestration.json_lines import bind_keys, read_json_lines
 from orchestration.ledger_rows import Delivery
 from orchestration.raw_objects import UNREADABLE_COUNT
+from orchestration.reading_engine import Noticed, give_memory_back
 from orchestration.rejects import Account
 from orchestration.settings import Settings
 from orchestration.streams import streamed
 from orchestration.zones import utc_midnight
 
+_GIVE_BACK_ROWS = 400_000
 _BATCH_ROWS, _FULL_BATCH_ROWS = 50_000, 8_000  # many tiny batches would be slow to read, one of a file's blocks is not
 RowRules = Callable[[pa.Table], list[tuple[np.ndarray, str]]]
 
@@ -126,8 +128,13 @@ def delivered(
 
     def rows() -> Iterator[pa.RecordBatch]:
         held: list[pa.RecordBatch] = []
+        passed = 0
         for number, source in enumerate(sources):
             for batch in _batches(number, source, contract, settings, schema):
+                passed += batch.num_rows
+                if passed >= _GIVE_BACK_ROWS:
+                    give_memory_back()
+                    passed = 0
                 if not held and batch.num_rows >= _FULL_BATCH_ROWS:
                     yield batch
                     continue
@@ -163,7 +170,7 @@ def _files(sources: list[Source], settings: Settings) -> pa.Table:
 
 def read_small(
     connection: duckdb.DuckDBPyConnection, casting: Casting, schema: pa.Schema, sources: list[Source],
-    contract: Contract, settings: Settings, row_rules: RowRules | None = None,
+    contract: Contract, settings: Settings, noticed: Noticed, row_rules: RowRules | None = None,
 ) -> list[tuple[Source, pa.Table]]:  # fmt: skip
     """Typed rows of many small files, in one statement held in memory. Rejects go to the accounts."""
     statement = f"select *, hash(_row_hash) as _digest from ({casting.judged})"  # noqa: S608 (composed in casting.py)
@@ -171,6 +178,8 @@ def read_small(
         statement += " order by _file, _line"
     with delivered(connection, sources, contract, settings, schema):
         rows = connection.execute(statement).to_arrow_table().combine_chunks()
+    for number, source in enumerate(sources):
+        judge_keys(noticed.keys.pop(number, set()), source, contract, settings)
     numbers = rows.column("_file").to_numpy()
     if len(numbers) and (np.diff(numbers) < 0).any():
         rows = rows.sort_by([("_file", "ascending"), ("_line", "ascending")])
@@ -191,14 +200,7 @@ def read_small(
                 account = sources[numbers[position]].account
                 if keep[position] and account.refusal is None:
                     keep[position] = False
-                    raw = str(
-                        {
-                            name: str(value)
-                            for name, value in typed.slice(position, 1).to_pylist()[0].items()
-                            if value is not None
-                        }
-                    )
-                    account.reject(int(lines[position]), "", "E-TYP-004", rule, raw)
+                    account.reject(int(lines[position]), "", "E-TYP-004", rule, row_text(typed, position))
     found = []
     for number, source in enumerate(sources):
         begin, end = int(bounds[number]), int(bounds[number + 1])
@@ -208,6 +210,14 @@ def read_small(
         source.account.accepted = part.num_rows
         found.append((source, part))
     return found
+
+
+def judge_keys(keys: set[str], source: Source, contract: Contract, settings: Settings) -> None:
+    """A file of JSON lines is judged by the keys of all its rows; a refusal is kept in its account."""
+    try:
+        bind_keys(keys, contract, source.account, settings)
+    except CxwError as refusal:
+        source.account.refusal = source.account.refusal or refusal
 
 
 def row_text(rows: pa.Table, position: int) -> str:

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from orchestration.contracts import Contract
 from orchestration.delimited import bind_headers
-from orchestration.errors import CxwError
 from orchestration.rejects import Account
 from orchestration.settings import Settings
 from orchestration.text_encodings import utf8_blocks
@@ -25,7 +24,6 @@ from orchestration.text_records import Dialect, RecordReader
 # Numbers that a double would round or rewrite, the constants that JSON does not have, commas before a bracket:
 # such lines are read by Python's strict parser, numbers as text.
 _NEEDS_STRICT = r":\s*-?([0-9.]{17,}|[0-9.]+[eE]|[NIni])|,\s*[}\]]"
-_SAMPLE = 200
 
 
 def read_json_lines(
@@ -36,15 +34,11 @@ def read_json_lines(
     reader = RecordReader(
         utf8_blocks(blocks, dialect.encoding, account.where), dialect, account, name_column=lambda row, position: ""
     )
-    is_first = True
     for block in reader.blocks(may_lack_final_line_end=account.announced_rows is not None):
         ends = np.flatnonzero(np.frombuffer(block.text, np.uint8) == 10).astype(np.int32) + 1
         offsets = pa.py_buffer(np.concatenate([np.zeros(1, np.int32), ends]).astype(np.int32))
         rows = pa.StringArray.from_buffers(len(ends), offsets, pa.py_buffer(block.text))
         lines = block.lines
-        if is_first:
-            _check_keys(rows.slice(0, _SAMPLE), contract, account, settings)
-            is_first = False
         strict = pc.match_substring_regex(rows, _NEEDS_STRICT)
         brackets = pc.add(pc.count_substring(rows, "["), pc.count_substring(rows, "{"))
         deep = pc.greater(brackets, settings.max_json_depth)
@@ -111,22 +105,15 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _check_keys(rows: pa.Array, contract: Contract, account: Account, settings: Settings) -> None:
-    """The keys of the first rows stand for a header: a required one that none of them has refuses the file."""
-    keys: dict[str, None] = {}
-    for row in rows.to_pylist():
-        try:
-            value = json.loads(row) if _depth(row) <= settings.max_json_depth else None
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            keys |= dict.fromkeys(value)
-    if not keys:
-        return
-    bound = [key for key in keys if key.strip()]
-    try:
-        bind_headers(bound, contract, account, settings, names_all=False)
-    except CxwError as error:
-        # Two spellings of one column may alternate between rows, each row names it once.
-        if "two headers" not in error.message:
-            raise
+def bind_keys(keys: set[str], contract: Contract, account: Account, settings: Settings) -> None:
+    """Judge the keys of all objects of a file like the headers of a table.
+
+    Two spellings of one column may alternate between rows; a key with blanks around it is not the column's name.
+
+    Raises:
+        CxwError: as `bind_headers`.
+    """
+    names = {contract.extract.aliases.get(key, key) if key == key.strip() else "(blanks)" for key in keys}
+    names.discard("")
+    if names:
+        bind_headers(sorted(names), contract, account, settings, names_all=False)

@@ -13,26 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration import check_results, project
+from orchestration import check_results
 from orchestration.accounting import spelled_dates
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.project import NodeResult
-from orchestration.rules import Suite, load_suites
+from orchestration.rules import Suite
 from orchestration.suites import CHUNK_ROWS, RuleResult, delivery_volumes, validate
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestration.writer import Writer
-
-EXPECTATIONS = project.PROJECT.parent / "expectations"
-
-
-def read_suites() -> dict[str, Suite]:
-    """All suites by subject: `<source>.<table>` or the mart's name."""
-    return load_suites(EXPECTATIONS)
 
 
 def rule_specs(suite: Suite | None, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:

@@ -7,6 +7,8 @@ Does not live here: running the rules (`suites.py`), names, types and keys of co
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +60,11 @@ class Rule:
     over: Literal["rows", "deliveries"] = "rows"
 
     @property
+    def substance(self) -> str:
+        """What the rule does, without the words about it."""
+        return json.dumps([self.name, self.type, self.kwargs, self.severity, self.over], sort_keys=True, default=str)
+
+    @property
     def conditions(self) -> list[Mapping[str, Any]]:
         """The row conditions, all of which must hold for the rule to look at a row."""
         condition = self.kwargs.get("row_condition", [])
@@ -93,6 +100,11 @@ class Suite:
     path: Path
 
     @property
+    def version(self) -> str:
+        """Changes when the rules do, not when only the words about them do."""
+        return hashlib.sha256("\n".join(rule.substance for rule in self.rules).encode()).hexdigest()[:16]
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns that a frame must have for the rules over rows."""
         return tuple(dict.fromkeys(name for rule in self.rules if rule.over == "rows" for name in rule.columns))
@@ -106,7 +118,10 @@ class Suite:
                     raise _wrong(self.path, rule.name, f"{name} is not a column; nearest: {_nearest(name, known)}")
 
 
-def load_suites(folder: Path) -> dict[str, Suite]:
+EXPECTATIONS = Path(__file__).resolve().parent.parent / "expectations"
+
+
+def load_suites(folder: Path = EXPECTATIONS) -> dict[str, Suite]:
     """Every suite below `expectations/`, by subject.
 
     Raises:

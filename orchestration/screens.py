@@ -178,8 +178,16 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console().print(table)
 
 
-def show_catalogue(code: str = "") -> None:
-    """The error catalogue, or one entry of it."""
+def show_catalogue(code: str = "") -> bool:
+    """The error catalogue by code, or in full the entries that begin with `code`; False when none does."""
     entries = {name: entry for name, entry in CATALOGUE.items() if name.startswith(code.upper())}
-    rows = [(name, entry.cause, entry.remedy, str(entry.exit_code)) for name, entry in sorted(entries.items())]
-    show_rows(("code", "what happened", "what to do", "exit code"), rows)
+    if not code:
+        rows = [(name, entry.cause, entry.remedy, str(entry.exit_code)) for name, entry in entries.items()]
+        show_rows(("code", "what happened", "what to do", "exit code"), rows)
+    for name, entry in entries.items() if code else ():
+        parts = (("cause", entry.cause), ("remedy", entry.remedy), ("example", entry.example))
+        out = console()
+        out.print(f"{name}  exit code {entry.exit_code}", style="bold", markup=False)
+        for part, text in parts:
+            out.print(f"  {part:8} {text}", markup=False)
+    return bool(entries)

@@ -147,7 +147,7 @@ class Settings:
 
     @property
     def quarantine(self) -> Path:
-        """Rejected rows with file, line, column and rule: `<source>/<table>/<sha256>.parquet`."""
+        """Rejected rows with file, line, column, rule: `<source>/<table>/<extract date>-<sha256>.parquet`."""
         return self.home / "quarantine"
 
     @property

@@ -1,28 +1,30 @@
-"""One site: its settings, the dbt manifest, and the contracts of the sources that it has.
+"""One site: its settings, the dbt manifest, the suites, and the contracts of the sources that it has.
 
-Lives here: putting the three together once per process, in the order that they need each other.
+Lives here: putting them together once per process, in the order that they need each other.
 Does not live here: what a contract is (`contracts.py`), parsing the project (`project.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestration import project
 from orchestration.contracts import Contract, configured_sources, load_contracts
+from orchestration.rules import Suite, load_suites
 from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
 class Site:
-    """`contracts` holds the tables of the configured sources only, by `<source>.<table>`."""
+    """`contracts` holds the tables of the configured sources only, `suites` all rules by `<source>.<table>` or mart."""
 
     settings: Settings
     manifest: Mapping[str, Any]
     contracts: Mapping[str, Contract]
     sources: tuple[str, ...]
+    suites: Mapping[str, Suite]
 
 
 def open_site(settings: Settings, manifest: Mapping[str, Any] | None = None) -> Site:
@@ -38,8 +40,13 @@ def open_site(settings: Settings, manifest: Mapping[str, Any] | None = None) -> 
         manifest = project.prepare_manifest(settings, _listed_sources(settings))
     contracts = load_contracts(manifest, settings)
     sources = configured_sources(contracts, settings)
-    chosen = {name: contract for name, contract in contracts.items() if contract.source in sources}
-    return Site(settings=settings, manifest=manifest, contracts=chosen, sources=sources)
+    suites = load_suites()
+    chosen = {
+        name: replace(contract, suite_version=suites[name].version) if name in suites else contract
+        for name, contract in contracts.items()
+        if contract.source in sources
+    }
+    return Site(settings=settings, manifest=manifest, contracts=chosen, sources=sources, suites=suites)
 
 
 def _listed_sources(settings: Settings) -> tuple[str, ...]:

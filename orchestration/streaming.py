@@ -19,20 +19,22 @@ import pyarrow.parquet as pq
 from orchestration.casting import LINEAGE, Casting
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
-from orchestration.extracts import RowRules, Source, delivered, row_text
+from orchestration.extracts import RowRules, Source, delivered, judge_keys, row_text
+from orchestration.reading_engine import Noticed, give_memory_back
 from orchestration.rejects import Account
 from orchestration.settings import Settings
 from orchestration.value_syntax import literal
 from orchestration.warehouse import quote
 
 _RULE_ROWS = 500_000
-# Keys and hashes never repeat: giving up early on their dictionary saves a third of the writing time.
-_PARQUET = "(format parquet, dictionary_size_limit 1000)"
+# Keys and hashes never repeat: giving up early on their dictionary saves a third of the writing time. A row group is
+# held in memory by every thread until it is full.
+_PARQUET = "(format parquet, dictionary_size_limit 1000, row_group_size 40960)"
 
 
 def write_large(
     connection: duckdb.DuckDBPyConnection, casting: Casting, schema: pa.Schema, source: Source, contract: Contract,
-    settings: Settings, target: Path, row_rules: RowRules | None = None,
+    settings: Settings, target: Path, noticed: Noticed, row_rules: RowRules | None = None,
 ) -> None:  # fmt: skip
     """Write the typed rows of one file to `target`; its account is complete afterwards."""
     account = source.account
@@ -41,6 +43,9 @@ def write_large(
     select = f"select {columns} from ({casting.judged}) where _problem is null and _odd_clock >= 0"  # noqa: S608 (composed in casting.py)
     with delivered(connection, [source], contract, settings, schema):
         (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} {_PARQUET}").fetchone()
+    account.clock_shifts = noticed.odd_clocks
+    judge_keys(noticed.keys.pop(0, set()), source, contract, settings)
+    give_memory_back()
     if account.refusal:
         return
     if written < account.rows_in - account.rejected:
@@ -68,7 +73,8 @@ def _account_for_rejects(
 ) -> Account:
     """Read the file again for the rows that broke a rule; the first account's structural rejects are counted anew."""
     first, announced = source.account, source.delivery.expected_rows
-    source.account = Account(first.table, first.where, announced_rows=announced)
+    source.account = Account(first.table, first.where, announced_rows=announced, clock_shifts=first.clock_shifts)
+    source.account.warnings = first.warnings
     statement = f"select _line, _problem, _raw from ({casting.judged}) where _problem is not null"  # noqa: S608
     try:
         with delivered(connection, [source], contract, settings, schema):

@@ -25,7 +25,7 @@ from orchestration.extracts import RowRules, Source, groups, read_small
 from orchestration.filenames import format_of
 from orchestration.ledger_rows import Delivery
 from orchestration.raw_objects import move, object_path
-from orchestration.reading_engine import engine
+from orchestration.reading_engine import Noticed, engine
 from orchestration.rejects import Account, told
 from orchestration.settings import Settings
 from orchestration.streaming import write_large
@@ -102,17 +102,18 @@ def _write(
     scratch: Path,
     row_rules: RowRules | None,
 ) -> None:
-    oddities: list[int] = []
-    with engine(contract, settings, scratch, oddities) as connection:
+    noticed = Noticed()
+    with engine(contract, settings, scratch, noticed) as connection:
         for casting, schema, members in groups(bundle, contract, settings):
             try:
                 if is_large:
                     (source,) = members
                     target = _scratch_path(scratch, source)
-                    write_large(connection, casting, schema, source, contract, settings, target, row_rules)
-                    source.account.clock_shifts = sum(oddities)
+                    write_large(connection, casting, schema, source, contract, settings, target, noticed, row_rules)
                 else:
-                    for source, rows in read_small(connection, casting, schema, members, contract, settings, row_rules):
+                    for source, rows in read_small(
+                        connection, casting, schema, members, contract, settings, noticed, row_rules
+                    ):
                         if source.account.refusal is None:
                             _write_typed(rows, _scratch_path(scratch, source))
             except (duckdb.DataError, duckdb.InvalidInputException) as error:  # their text may hold a row

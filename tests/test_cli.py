@@ -221,7 +221,7 @@ def test_snapshots_are_listed_and_an_unknown_one_is_refused(cxw, published):
 def test_the_catalogue_can_be_asked(cxw):
     _, out, _ = cxw("errors")
     assert all(code in out for code in CATALOGUE)
-    assert cxw("errors", "e-run-001")[1].count("E-RUN-") == 1
+    assert cxw("errors", "e-run-001")[1].startswith("E-RUN-001")
 
 
 def test_an_unexpected_error_is_one_sentence_without_its_words(cxw, monkeypatch, tmp_path):

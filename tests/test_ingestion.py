@@ -10,7 +10,7 @@ from orchestration import check_results, quality
 from orchestration.errors import CxwError
 from orchestration.ingestion import build_ingestion_assets
 from orchestration.ledger import Ledger
-from orchestration.quality import read_suites
+from orchestration.rules import load_suites
 from orchestration.warehouse import DuckDBWarehouse
 from orchestration.writer import Writer, build_writer
 
@@ -35,7 +35,7 @@ def run(tiny_home, site_at, instance):
 
     def start(**options):
         site = site_at(tiny_home)
-        assets = [*build_ingestion_assets(site, read_suites()), asset_behind]
+        assets = [*build_ingestion_assets(site, load_suites()), asset_behind]
         return dg.materialize(
             assets,
             selection=[CONTACTS] if "tags" in options else [CONTACTS, dg.AssetKey("behind")],
@@ -57,7 +57,7 @@ def test_a_run_without_partition_reports_each_date_that_arrived(run, instance, t
     assert counts == {"rows_in": 2, "accepted": 2, "rejected": 0, "duplicates": 0, "files": 1}
     assert result.success
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
-    assert {rule.name for rule in read_suites()["crm.contacts"].rules} < set(checks)
+    assert {rule.name for rule in load_suites()["crm.contacts"].rules} < set(checks)
     assert checks["rows_in_are_accounted_for"]
 
 
@@ -96,7 +96,7 @@ def test_a_refused_file_is_a_failed_check_and_no_materialization(run, instance, 
 def test_a_critical_rule_at_the_door_holds_until_its_rows_are_corrected(tiny_home, site_at, instance):
     site = site_at(tiny_home)
     (contract,) = [c for c in site.contracts.values() if c.name == "ecommerce.orders"]
-    suite = read_suites()[contract.name]
+    suite = load_suites()[contract.name]
     header = "order_id,ordered_at,status,currency_code,total_amount,updated_at\n"
 
     def deliver(day, sign):

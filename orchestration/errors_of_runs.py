@@ -1,0 +1,162 @@
+"""Errors of settings, contracts, builds, publishing, commands: cause, remedy, example, exit code.
+
+Lives here: the entries, by code. Does not live here: the exception (`errors.py`), errors of delivered files
+(`errors_of_files.py`).
+"""
+
+from __future__ import annotations
+
+from orchestration.error_entry import CatalogueEntry
+
+RUNS: dict[str, CatalogueEntry] = {
+    "E-ATT-001": CatalogueEntry(
+        "transitions between marketing channels that no set of paths can have",
+        "`cxw rebuild`, then report the build",
+        "E-ATT-001 removal effects: the transitions lead nowhere. Next: cxw rebuild",
+        3,
+    ),
+    "E-CFG-001": CatalogueEntry(
+        "a name in cxw.toml or a CXW_ variable that nobody knows",
+        "use the nearest valid name that the message gives",
+        "E-CFG-001 cxw.toml: unknown setting reporting_curency; the nearest valid name is reporting_currency",
+        2,
+    ),
+    "E-CFG-002": CatalogueEntry(
+        "a setting with a value that it cannot take",
+        "correct the value in the file and line named",
+        "E-CFG-002 cxw.toml threads: must be at least 1",
+        2,
+    ),
+    "E-CFG-003": CatalogueEntry(
+        "a source that has no contract",
+        "check `sources` and the folder names below landing",
+        "E-CFG-003 sources: source ecomerce has no contract; nearest: ecommerce",
+        2,
+    ),
+    "E-CFG-004": CatalogueEntry(
+        "a contract with an unknown or impossible entry",
+        "correct the YAML key named",
+        "E-CFG-004 _crm__sources.yml crm.contacts config.meta: unknown key primarykey; nearest: primary_key",
+        2,
+    ),
+    "E-CFG-005": CatalogueEntry(
+        "the demo was started in a home with data of its own",
+        "give it another home: CXW_HOME=.cxw-demo cxw demo",
+        "E-CFG-005 my-company: this home has data of its own. Next: CXW_HOME=.cxw-demo cxw demo",
+        2,
+    ),
+    "E-CHK-001": CatalogueEntry(
+        "a critical check failed: nothing was published, the previous snapshot is still served",
+        "correct the data and deliver it again, or correct the rule at the place named",
+        "E-CHK-001 ecommerce.refunds (door): refunds_are_delivered_as_positive_numbers: 10 of 60 rows fail",
+        1,
+    ),
+    "E-CHK-002": CatalogueEntry(
+        "a delivery that its contract requires is missing, refused or held",
+        "deliver it, or accept the gap",
+        "E-CHK-002 _ecommerce__sources.yml: orders_2026-04-01.csv refused. The contract requires it",
+        1,
+    ),
+    "E-DBT-001": CatalogueEntry(
+        "the dbt project does not parse",
+        "correct the file that the message names",
+        "E-DBT-001 dbt_project: Compilation Error in model fct_orders",
+        2,
+    ),
+    "E-DBT-002": CatalogueEntry(
+        "dbt stopped before its models ran",
+        "read dbt/logs in the home folder, then `cxw run`",
+        "E-DBT-002 core: dbt stopped before its models ran. Next: read dbt/logs in the home folder",
+        3,
+    ),
+    "E-DBT-003": CatalogueEntry(
+        "a model that could not be built",
+        "correct the model of the file named",
+        "E-DBT-003 models/core/fct_orders.sql: the model could not be built",
+        3,
+    ),
+    "E-PUB-001": CatalogueEntry(
+        "a published table would hold a direct identifier",
+        "drop the column from the model",
+        "E-PUB-001 marts.mart_customer_value__customer: column email holds a direct identifier",
+        1,
+    ),
+    "E-PUB-002": CatalogueEntry(
+        "no snapshot of that id",
+        "`cxw snapshots list` shows those that exist",
+        "E-PUB-002 no snapshot 000007-5b1c. Next: cxw snapshots list",
+        2,
+    ),
+    "E-PUB-003": CatalogueEntry(
+        "a snapshot's files do not match its manifest",
+        "roll back to another one or `cxw rebuild`",
+        "E-PUB-003 000007-5b1c: cxw.duckdb does not match the manifest. Next: cxw rebuild",
+        3,
+    ),
+    "E-PUB-004": CatalogueEntry(
+        "nothing is published yet",
+        "`cxw run` publishes the first snapshot",
+        "E-PUB-004 published: nothing is published yet. Next: cxw run",
+        2,
+    ),
+    "E-PUB-005": CatalogueEntry(
+        "deliveries changed after the build at hand began",
+        "`cxw run` builds from all of them",
+        "E-PUB-005 build: the build at hand is of 000007-5b1c, the deliveries make 000008-77aa. Next: cxw run",
+        3,
+    ),
+    "E-QRY-001": CatalogueEntry(
+        "a query that the published database refuses",
+        "correct the SQL",
+        "E-QRY-001 Catalog Error: Table with name mart_order__day does not exist!",
+        2,
+    ),
+    "E-RUN-001": CatalogueEntry(
+        "another process is writing to this home",
+        "wait for the holder named, then run again",
+        "E-RUN-001 writer.lock: cxw run (process 4711 on host a, since 2026-04-01 06:00:00Z) is writing to this home",
+        3,
+    ),
+    "E-RUN-002": CatalogueEntry(
+        "an option that is not a date, a range that ends before it begins, or a table that does not exist",
+        "write dates as YYYY-MM-DD, tables as <source>.<table>",
+        "E-RUN-002 2026-04-02 to 2026-04-01: the range ends before it begins",
+        2,
+    ),
+    "E-RUN-003": CatalogueEntry(
+        "a run that failed in an unexpected way",
+        "run again; `--debug` shows where it stopped",
+        "E-RUN-003 ecommerce__orders: MemoryError. Next: cxw --debug run",
+        3,
+    ),
+    "E-RUN-004": CatalogueEntry(
+        "no delivery, or more than one, of that number or sha256",
+        "`cxw quarantine list` shows the numbers",
+        "E-RUN-004 9f3c: more than one delivery begins with that. Next: cxw quarantine list",
+        2,
+    ),
+    "E-SUI-001": CatalogueEntry(
+        "a suite with an entry that it cannot have, or a rule on a column that the table does not have",
+        "correct the rule of the file named, see expectations/README.md",
+        "E-SUI-001 expectations/crm/contacts.yml most_emails_are_addresses: emial is not a column; nearest: email",
+        2,
+    ),
+    "E-SUI-002": CatalogueEntry(
+        "a rule that cannot be evaluated on its column",
+        "give the rule a column of a type that it can compare",
+        "E-SUI-002 contacts.yml most_emails_are_addresses: the rule cannot be evaluated",
+        2,
+    ),
+    "E-UI-001": CatalogueEntry(
+        "the UI cannot start: its port is taken or it is running",
+        "choose another --port",
+        "E-UI-001 3000: the port is taken. Next: cxw ui --port 3001",
+        2,
+    ),
+    "E-UI-002": CatalogueEntry(
+        "the UI's processes do not start",
+        "read the log named",
+        "E-UI-002 logs/code-server.log: the code server did not start",
+        3,
+    ),
+}
