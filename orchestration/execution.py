@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from orchestration import rule_worker
 from orchestration.errors import CATALOGUE
 from orchestration.instance import LOCATION, fail_dead_runs, open_instance, process_tag
 from orchestration.site import Site
@@ -57,7 +58,7 @@ def run_job(
         first_date, last_date: narrow ingestion to these extract dates.
     """
     started = time.monotonic()
-    with open_instance(site.settings) as instance:
+    with rule_worker.warm(), open_instance(site.settings) as instance:
         from orchestration.automation import BUILD_JOB, CYCLE_JOB, cycle_keys, raw_keys
         from orchestration.definitions import build_definitions
 

@@ -145,8 +145,7 @@ def content_hash(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     names = sorted(row[0] for row in connection.execute(f"describe {table}").fetchall() if row[0] != "snapshot_id")
     parts = ", ".join(f"coalesce(cast({quote(name)} as varchar), chr(0))" for name in names)
     sums = connection.execute(
-        "select count(*), sum(md5_number_lower(line))"
-        f" from (select concat_ws(chr(31), {parts}) as line from {table})"
+        f"select count(*), sum(md5_number_lower(line)) from (select concat_ws(chr(31), {parts}) as line from {table})"
     ).fetchone()
     return hashlib.sha256(f"{','.join(names)}|{sums}".encode()).hexdigest()
 

@@ -61,13 +61,10 @@ def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.Material
             "E-PUB-005", f"the build at hand is of {built}, the deliveries make {writer.snapshot_id}",
             where="build", next_command="cxw run",
         )  # fmt: skip
+    meta_tables = accounting.meta_tables(writer.warehouse, writer.ledger)
+    writer.warehouse.release()  # the publish attaches the build file to its own database
     publication = publish(
-        writer.settings,
-        writer.ledger,
-        writer.site.manifest,
-        writer.snapshot_id,
-        results,
-        accounting.meta_tables(writer.warehouse, writer.ledger),
+        writer.settings, writer.ledger, writer.site.manifest, writer.snapshot_id, results, meta_tables
     )
     progress.tell("publish", publication.snapshot_id, 1, 1)
     headlines = {node["name"]: writer.headline(node) for node in published_models(writer.site.manifest, "marts")}

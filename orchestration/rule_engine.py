@@ -87,6 +87,14 @@ def _run(rules: Sequence[Rule], frame: pd.DataFrame) -> list[Any]:
     return validator.graph_validate(configurations=expectations, runtime_configuration={"result_format": formatted})
 
 
+def warm_up() -> None:
+    """Import everything that `evaluate` needs: seconds that pass better before the first rows are there."""
+    import great_expectations.validator.validator  # noqa: F401
+    import pandas as pd  # noqa: F401
+
+    _context()
+
+
 @functools.cache
 def _context() -> Any:
     """Great Expectations without files, progress bars or a project folder, made once per process."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from orchestration.rule_engine import evaluate
+from orchestration.rule_worker import evaluate
 from orchestration.rules import DELIVERY_COLUMNS, Rule, Severity, Suite, load_suites
 
 if TYPE_CHECKING:
