@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from orchestration import rule_worker
+from orchestration import project, rule_worker
 from orchestration.errors import CATALOGUE
 from orchestration.instance import LOCATION, fail_dead_runs, open_instance, process_tag
 from orchestration.site import Site
@@ -76,7 +77,8 @@ def run_job(
         job = repository.get_job(CYCLE_JOB if tables else BUILD_JOB)
         # What fails is told once, by whoever called; everything else is in the event log.
         quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
-        result = _execute(instance, job, keys, {"resources": {"writer": {"config": options}}, "loggers": quiet})
+        with project.parsing_ahead(site.settings, site.sources) if with_build else nullcontext():
+            result = _execute(instance, job, keys, {"resources": {"writer": {"config": options}}, "loggers": quiet})
         problem, exit_code, trace = ("", 0, "") if result.success else _explain(result)
         is_stopped = INTERRUPT in trace
         if is_stopped:

@@ -12,7 +12,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,8 @@ from orchestration.errors import CxwError
 from orchestration.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+MARK = "manifest.fingerprint"
+_parsing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,17 @@ def prepare_manifest(settings: Settings, sources: Iterable[str]) -> dict[str, An
     Raises:
         CxwError: E-DBT-001 when the project does not parse.
     """
-    path, mark = settings.dbt_target / "manifest.json", settings.dbt_target / "manifest.fingerprint"
-    wanted = fingerprint(sources)
-    if not (path.exists() and mark.exists() and mark.read_text() == wanted):
+    target, wanted = settings.dbt_target, fingerprint(sources)
+    if _mark_of(target) != wanted:
         invoke(settings, sources, ["parse"])
-        mark.write_text(wanted)
-    return json.loads(path.read_bytes())
+        (target / MARK).write_text(wanted)
+    return json.loads((target / "manifest.json").read_bytes())
+
+
+def _mark_of(target: Path) -> str:
+    """Fingerprint of the project that the manifest on disk was written from; empty without one."""
+    mark = target / MARK
+    return mark.read_text() if mark.exists() and (target / "manifest.json").exists() else ""
 
 
 @cache
@@ -90,9 +99,42 @@ def _parsed(target: str, staging: str, project_fingerprint: str) -> Any:
     """dbt's own manifest object, parsed once per process and project state."""
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner().invoke(["parse", *_places(Path(target))])
+    is_written = _mark_of(Path(target)) == project_fingerprint  # writing it again costs as much as parsing
+    outcome = dbtRunner().invoke(["parse", *["--no-write-json"] * is_written, *_places(Path(target))])
     _raise_unless_parsed(outcome)
     return outcome.result
+
+
+@contextmanager
+def parsing_ahead(settings: Settings, sources: Iterable[str]) -> Iterator[None]:
+    """Parse beside what runs in this block; the first command in it waits for that."""
+    _prepare(settings, sources, "")
+
+    def parse() -> None:
+        try:
+            with suppress(Exception):  # the command that needs the manifest parses again, and tells
+                _manifest(settings, sources)
+        finally:
+            _parsing.release()
+
+    _parsing.acquire()  # here, so that no command can come first
+    ahead = threading.Thread(target=parse, name="dbt parse")
+    ahead.start()
+    try:
+        yield
+    finally:
+        ahead.join()
+
+
+def _prepare(settings: Settings, sources: Iterable[str], snapshot_id: str) -> None:
+    """What dbt finds around it: the environment of this process, and the folders."""
+    os.environ.update(environment(settings, sources, snapshot_id))
+    settings.dbt_target.mkdir(parents=True, exist_ok=True)
+    settings.build.mkdir(parents=True, exist_ok=True)
+
+
+def _manifest(settings: Settings, sources: Iterable[str]) -> Any:
+    return _parsed(str(settings.dbt_target), os.environ["WAREHOUSE_STAGING_MODELS"], fingerprint(sources))
 
 
 def invoke(
@@ -113,13 +155,11 @@ def invoke(
         CxwError: E-DBT-001 when the project does not parse, E-DBT-002 when dbt itself fails.
     """
     sources = tuple(sources)
-    os.environ.update(environment(settings, sources, snapshot_id))
-    settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    settings.build.mkdir(parents=True, exist_ok=True)
     from dbt.cli.main import dbtRunner
 
-    target = str(settings.dbt_target)
-    manifest = _parsed(target, os.environ["WAREHOUSE_STAGING_MODELS"], fingerprint(sources))
+    with _parsing:
+        _prepare(settings, sources, snapshot_id)
+        manifest = _manifest(settings, sources)
     if list(arguments) == ["parse"]:
         return []
     callbacks = [_node_listener(on_node)] if on_node else []
