@@ -127,7 +127,7 @@ def raise_if_required_is_missing(site: Site, ledger: Ledger) -> None:
 
 
 def meta_tables(warehouse: DuckDBWarehouse, ledger: Ledger) -> dict[str, pa.Table]:
-    """`meta.observed_through` and `meta.delivery_accounting` of the snapshot about to be published."""
+    """The `meta` tables of the snapshot about to be published that the build or the ledger holds."""
     import pyarrow as pa
 
     columns = ("source", "table", "file_name", "sha256", "extract_date", "revision", "state")
@@ -143,4 +143,5 @@ def meta_tables(warehouse: DuckDBWarehouse, ledger: Ledger) -> dict[str, pa.Tabl
     return {
         "observed_through": observed.rename_columns(names),
         "delivery_accounting": pa.Table.from_pylist(rows, schema=schema),
+        **{name: warehouse.table("clv_output", name) for name in ("clv_backtest", "clv_parameters")},
     }

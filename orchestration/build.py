@@ -1,4 +1,4 @@
-"""One build of the warehouse: register delivered rows, three dbt phases, identity and Markov weights in between.
+"""One build of the warehouse: register delivered rows, three dbt phases, what Python computes in between.
 
 Lives here: the order of the steps and what each hands to the next, for any engine. Dagster's assets call the steps
 one by one; `build_warehouse` calls them all (rebuild, tests, the second engine). Does not live here: Dagster,
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from orchestration.warehouse import Warehouse
 
 # What a phase may build is decided by lineage, never by a list of models: phase 2 needs the customers that
-# identity.py found, phase 3 the channel weights that attribution.py solved for.
+# identity.py found, phase 3 the channel weights that attribution.py solved for and the models that clv.py fitted.
 PHASES: dict[str, tuple[str, ...]] = {
-    "conformed": ("--exclude", "source:identity_output+", "source:attribution_output+"),
-    "core": ("--select", "source:identity_output+", "--exclude", "source:attribution_output+"),
-    "marts": ("--select", "source:attribution_output+"),
+    "conformed": ("--exclude", "source:identity_output+", "source:attribution_output+", "source:clv_output+"),
+    "core": ("--select", "source:identity_output+", "--exclude", "source:attribution_output+", "source:clv_output+"),
+    "marts": ("--select", "source:attribution_output+", "source:clv_output+"),
 }
 
 
@@ -180,6 +180,16 @@ def weigh_channels(warehouse: Warehouse) -> int:
     return rows.num_rows
 
 
+def fit_lifetime_values(warehouse: Warehouse, snapshot_id: str) -> dict[str, int]:
+    """Fits and backtest of predicted customer value into `clv_output`; returns row counts by table."""
+    from orchestration import clv
+
+    tables = clv.predict(warehouse.table("conformed", "int_clv__purchase_groups"), snapshot_id)
+    for name, rows in tables.items():
+        warehouse.write("clv_output", name, rows)
+    return {name: rows.num_rows for name, rows in tables.items()}
+
+
 def build_warehouse(
     manifest: Mapping[str, Any],
     contracts: Mapping[str, Contract],
@@ -199,6 +209,7 @@ def build_warehouse(
     resolve_identity(settings, ledger, warehouse, snapshot_id)
     results += run_phase(settings, sources, "core", snapshot_id, on_node)
     weigh_channels(warehouse)
+    fit_lifetime_values(warehouse, snapshot_id)
     return results + run_phase(settings, sources, "marts", snapshot_id, on_node)
 
 

@@ -15,8 +15,9 @@ from orchestration.contracts import Contract
 from orchestration.settings import Settings
 
 LAYERS = ("staging", "conformed", "core", "marts")
-IDENTITY_SOURCE, ATTRIBUTION_SOURCE, INPUT_SOURCE = "identity_output", "attribution_output", "meta_input"
-_PHASE_STARTS = {f".{IDENTITY_SOURCE}.": 1, f".{ATTRIBUTION_SOURCE}.": 2}
+IDENTITY_SOURCE, ATTRIBUTION_SOURCE, CLV_SOURCE = "identity_output", "attribution_output", "clv_output"
+INPUT_SOURCE = "meta_input"
+_PHASE_STARTS = {f".{IDENTITY_SOURCE}.": 1, f".{ATTRIBUTION_SOURCE}.": 2, f".{CLV_SOURCE}.": 2}
 
 
 def phases_of(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -47,7 +48,7 @@ def delivered_tables(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
             continue
         seen.add(current)
         source = manifest["sources"].get(current)
-        if source and source["source_name"] not in (IDENTITY_SOURCE, ATTRIBUTION_SOURCE, INPUT_SOURCE):
+        if source and source["source_name"] not in (IDENTITY_SOURCE, ATTRIBUTION_SOURCE, CLV_SOURCE, INPUT_SOURCE):
             found.add(f"{source['source_name']}.{source['name']}")
         waiting += manifest["parent_map"].get(current, ())
     return found

@@ -98,6 +98,9 @@ class Settings:
     )
     active_window_days: int = _setting(90, "a customer with an order in this many days is active", minimum=1)
     margin_rate: Decimal = _setting(Decimal("0.40"), "margin of a line whose unit cost is unknown", maximum=1)
+    discount_rate: Decimal = _setting(
+        Decimal("0.10"), "yearly rate at which predicted purchases are discounted, quarter by quarter", maximum=1
+    )
     attribution_window_days: int = _setting(30, "touches this long before a conversion count", minimum=0)
     attribution_touch_kinds: tuple[str, ...] = _setting(
         ("click", "visit", "call", "store_visit", "self_reported"),

@@ -1,4 +1,4 @@
-"""The models as Dagster assets: three dbt phases, the people that identity.py finds, the weights of Markov.
+"""The models as Dagster assets: three dbt phases, and what Python computes between them (people, weights, fits).
 
 Lives here: how a dbt node looks in Dagster (key, group, owner, kinds, checks) and what a phase reports.
 Does not live here: what a phase builds (`build.py`), the SQL, publishing (`publication.py`). dbt runs in this
@@ -15,7 +15,14 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from orchestration import build, check_results, project, quality
 from orchestration.errors import CxwError
 from orchestration.instance import WRITER_POOL
-from orchestration.lineage import ATTRIBUTION_SOURCE, IDENTITY_SOURCE, INPUT_SOURCE, phases_of, test_subjects
+from orchestration.lineage import (
+    ATTRIBUTION_SOURCE,
+    CLV_SOURCE,
+    IDENTITY_SOURCE,
+    INPUT_SOURCE,
+    phases_of,
+    test_subjects,
+)
 from orchestration.project import NodeResult
 from orchestration.site import Site
 from orchestration.writer import Writer, reporting_errors
@@ -96,10 +103,11 @@ def phase_selection(phase: str, site: Site) -> dict[str, str]:
 
 
 def build_transformation_assets(site: Site) -> list[dg.AssetsDefinition]:
-    """The three phases with identity and attribution in between."""
+    """The three phases, and in between identity, attribution and predicted value."""
     translator = WarehouseTranslator(site.manifest)
     phases = [_phase_assets(site, WarehouseTranslator(site.manifest, phase), phase) for phase in build.PHASES]
-    return [*phases, _identity_assets(site, translator), _attribution_asset(site, translator)]
+    between = (_identity_assets, _attribution_asset, _prediction_assets)
+    return [*phases, *(build_assets(site, translator) for build_assets in between)]
 
 
 def build_input_specs(site: Site) -> list[dg.AssetSpec]:
@@ -212,6 +220,17 @@ def _attribution_asset(site: Site, translator: WarehouseTranslator) -> dg.Assets
         reads=("int_attribution__transitions",),
         name="weigh_channels",
         compute=lambda writer: {"markov_weights": build.weigh_channels(writer.warehouse)},
+    )
+
+
+def _prediction_assets(site: Site, translator: WarehouseTranslator) -> dg.AssetsDefinition:
+    return _python_tables(
+        site,
+        translator,
+        source=CLV_SOURCE,
+        reads=("int_clv__purchase_groups",),
+        name="fit_lifetime_values",
+        compute=lambda writer: build.fit_lifetime_values(writer.warehouse, writer.snapshot_id),
     )
 
 

@@ -27,16 +27,18 @@ NAMES = {
 MAY_ALSO_READ = {
     "int_attribution__paths": "a path leads from touches to a counted order, and only core knows which orders count",
     "int_attribution__transitions": "the chain converts in first counted orders",
+    "int_clv__purchase_groups": "a purchase history is one of counted orders",
 }
 MAY_USE_DOUBLES = {
     "fct_attribution": "half-lives and Markov weights are real numbers; credits leave as whole millionths",
     "fct_cost_allocations": "shares of a cost; amounts leave as whole ten-thousandths that sum to the ledger",
+    "fct_customer_predictions": "expectations of a model are real numbers; amounts are rounded in the mart",
     "mart_conversion__channel_month": "a median of whole days can end in a half",
     "mart_retention__month": "the product of three published ratios",
     "mart_kpis__month": "one column for values of every unit",
 }
 # Sources that marts and core may read: what the pipeline itself writes, never a delivered table.
-PIPELINE_SOURCES = {"meta_input", "identity_output", "attribution_output"}
+PIPELINE_SOURCES = {"meta_input", "identity_output", "attribution_output", "clv_output"}
 FORBIDDEN_COLUMNS = {"cpa", "clv", "fcr", "retention", "cac", "ltv", "aht", "asa", "total", "value_amount", "price"}
 DOCS = set(
     re.findall(r"{% docs (\w+) %}", "\n".join(path.read_text(encoding="utf-8") for path in MODELS.rglob("*.md")))

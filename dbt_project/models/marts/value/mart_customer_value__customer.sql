@@ -84,6 +84,17 @@ amounts as (
         end as margin_basis,
         {{ zero_without_rows('costs.cost_to_serve_amount', 'costs.cost_month_count') }} as cost_to_serve_amount,
         {{ zero_without_rows('costs.agent_time_cost_amount', 'costs.cost_month_count') }} as agent_time_cost_amount,
+        predictions.model_version,
+        -- First bought after the last complete day: seen, but in nobody's calibration.
+        coalesce(predictions.prediction_status, 'not_calibrated') as prediction_status,
+        predictions.probability_alive,
+        predictions.expected_purchases_12m,
+        predictions.expected_purchase_value,
+        predictions.customer_lifetime_value_predicted_3m,
+        predictions.customer_lifetime_value_predicted_6m,
+        predictions.customer_lifetime_value_predicted_12m,
+        predictions.customer_lifetime_value_predicted_24m,
+        coalesce(predictions.is_published_grade, false) as is_published_grade,
         {{ as_of('mart_customer_value__customer') }} as observed_date
     from customers
     inner join orders
@@ -98,6 +109,8 @@ amounts as (
         on costs.customer_key = customers.customer_key
     left join scorable_answers
         on scorable_answers.customer_key = customers.customer_key and scorable_answers.answer_age = 1
+    left join {{ ref('fct_customer_predictions') }} as predictions
+        on predictions.customer_key = customers.customer_key
 ),
 
 -- Unknown revenue has no rank: the customer stays out of the quintiles instead of filling the lowest one.
@@ -125,6 +138,8 @@ final as (
             {{ lifecycle_stage('order_count', 'last_ordered_date', 'previous_ordered_date', 'observed_date') }}
             as {{ dbt.type_string() }}
         ) as lifecycle_stage,
+        cast(model_version as {{ dbt.type_string() }}) as model_version,
+        cast(prediction_status as {{ dbt.type_string() }}) as prediction_status,
         cast(order_count as bigint) as order_count,
         cast(known_amount_order_count as bigint) as known_amount_order_count,
         cast(refund_count as bigint) as refund_count,
@@ -140,10 +155,18 @@ final as (
         {{ published_amount('cast(agent_time_cost_amount as decimal(28, 10))') }} as agent_time_cost_amount,
         {{ ratio('ordered_revenue_amount', 'known_amount_order_count') }} as average_order_value,
         {{ ratio('net_revenue_amount', 'known_amount_order_count') }} as average_order_value_net_of_refunds,
+        {% for months in (3, 6, 12, 24) -%}
+        {{ published_amount('customer_lifetime_value_predicted_' ~ months ~ 'm') }}
+            as customer_lifetime_value_predicted_{{ months }}m,
+        {% endfor -%}
+        {{ published_amount('expected_purchase_value') }} as expected_purchase_value_amount,
+        expected_purchases_12m,
+        probability_alive,
         cast(nps_score_0_10 as decimal(18, 6)) as latest_net_promoter_score,
         cast(recency_score as bigint) as recency_score,
         cast(frequency_score as bigint) as frequency_score,
         cast(monetary_score as bigint) as monetary_score,
+        cast(is_published_grade as boolean) as is_published_grade,
         cast(acquired_date as date) as acquired_date,
         cast(last_ordered_date as date) as last_ordered_date,
         cast({{ dbt.dateadd('day', setting('active_window_days'), 'last_ordered_date') }} as date) as lapsed_date,
