@@ -26,7 +26,6 @@ NAMES = {
 # Waivers are data with a reason.
 MAY_ALSO_READ = {
     "int_attribution__paths": "a path leads from touches to a counted order, and only core knows which orders count",
-    "int_attribution__transitions": "the chain converts in first counted orders",
     "int_clv__purchase_groups": "a purchase history is one of counted orders",
     "int_attribution__null_paths": "a path that did not convert belongs to somebody without a counted order",
     "int_attribution__credits": "a counted order without any touch is unattributed",
