@@ -100,6 +100,7 @@ class Settings:
     margin_rate: Decimal = _setting(Decimal("0.40"), "margin of a line whose unit cost is unknown", maximum=1)
     discount_rate: Decimal = _setting(
         Decimal("0.10"), "yearly rate at which predicted purchases are discounted, quarter by quarter", maximum=1
+    )
     retention_teams: tuple[str, ...] = _setting(
         (), "teams of the cost ledger who keep customers; their costs are retention, not acquisition, in customer_roi"
     )
