@@ -57,6 +57,12 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-CHK-002 _ecommerce__sources.yml: orders_2026-04-01.csv refused. The contract requires it",
         1,
     ),
+    "E-CHK-003": CatalogueEntry(
+        "rows of a table that are not where their count says: nothing was published, the previous snapshot is served",
+        "`cxw rebuild` makes everything again from raw objects and ledger; when it stays, report it",
+        "E-CHK-003 ecommerce.orders: 1190 rows accepted, but the build was made from 1189. Next: cxw rebuild",
+        1,
+    ),
     "E-DBT-001": CatalogueEntry(
         "the dbt project does not parse",
         "correct the file that the message names",

@@ -28,6 +28,7 @@ class Registered:
     table_name: str
     files_hash: str
     conflicts: int
+    typed_rows: int = -1  # in the files, by their own footers
 
 
 Notes = dict[tuple[str, str], Registered]
@@ -42,6 +43,8 @@ def ensure_registered(
     contract: Contract, settings: Settings, ledger: Ledger, warehouse: DuckDBWarehouse, known: Notes
 ) -> Registered:
     """Register the rows in force of one table unless they are registered already; keeps `known` up to date."""
+    import pyarrow.parquet as pq
+
     from orchestration.landing import files_in_force
 
     files = files_in_force(contract, settings, ledger)
@@ -50,9 +53,10 @@ def ensure_registered(
     lines += [f"{column.name} {column.data_type}" for column in contract.columns]
     files_hash = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     note = known.get((contract.source, contract.table))
-    if note is None or note.files_hash != files_hash:
+    if note is None or note.files_hash != files_hash or note.typed_rows < 0:
         conflicts = build.register_table(contract, settings, ledger, warehouse)
-        note = Registered(contract.source, contract.table, files_hash, conflicts)
+        typed_rows = sum(pq.read_metadata(path).num_rows for path in files)
+        note = Registered(contract.source, contract.table, files_hash, conflicts, typed_rows)
         known[contract.source, contract.table] = note
         _write(warehouse, "registered", [asdict(entry) for entry in known.values()])
     return note

@@ -75,7 +75,8 @@ def _account_for_rejects(
     first, announced = source.account, source.delivery.expected_rows
     source.account = Account(first.table, first.where, announced_rows=announced, clock_shifts=first.clock_shifts)
     source.account.warnings = first.warnings
-    statement = f"select _line, _problem, _raw from ({casting.judged}) where _problem is not null"  # noqa: S608
+    # `_line + 0` is a value of the engine's own: the column as it came would keep its whole batch of rows alive.
+    statement = f"select _line + 0 as _line, _problem, _raw from ({casting.judged}) where _problem is not null"  # noqa: S608
     try:
         with delivered(connection, [source], contract, settings, schema):
             for batch in connection.execute(statement).to_arrow_reader(10_000):
