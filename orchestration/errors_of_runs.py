@@ -153,6 +153,12 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-SUI-002 contacts.yml most_emails_are_addresses: the rule cannot be evaluated",
         2,
     ),
+    "E-UI-003": CatalogueEntry(
+        "the web page was to listen where others can reach it, and nothing says that a login stands before it",
+        "leave it on loopback, or put a proxy with a login before it and set `has_login_proxy = true`",
+        "E-UI-003 0.0.0.0: who reaches the page can launch runs, and it has no login",
+        2,
+    ),
     "E-UI-001": CatalogueEntry(
         "the UI cannot start: its port is taken or it is running",
         "choose another --port",

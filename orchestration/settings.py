@@ -134,6 +134,9 @@ class Settings:
     )
     schedule_cron: str = _setting("0 6 * * *", "when the daily cycle ticks, in the reporting zone")
     freshness_hours: int = _setting(36, "a published snapshot older than this makes `cxw status` red", minimum=1)
+    has_login_proxy: bool = _setting(
+        False, "a proxy with a login stands before the web page: `cxw ui --host` may open it"
+    )
     source_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     # The one map of the house: every path that the code uses is a property here.
