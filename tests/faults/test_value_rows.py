@@ -272,8 +272,14 @@ def test_negative_amounts(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("1970-01-01T00:00:00Z", "E-TYP-003"), ("9999-12-31T00:00:00Z", "E-TYP-003"), ("0001-01-01T00:00:00Z", "E-TYP-003"),
-     ("infinity", "E-TYP-001"), ("2024-02-01T00:00:00Z", "E-TYP-003"), ("2024-02-30T00:00:00Z", "E-TYP-001")],
+    [
+        ("1970-01-01T00:00:00Z", "E-TYP-003"),
+        ("9999-12-31T00:00:00Z", "E-TYP-003"),
+        ("0001-01-01T00:00:00Z", "E-TYP-003"),
+        ("infinity", "E-TYP-001"),
+        ("2024-02-01T00:00:00Z", "E-TYP-003"),
+        ("2024-02-30T00:00:00Z", "E-TYP-001"),
+    ],
 )  # fmt: skip
 def test_times_outside_the_window(home: Home, text: str, code: str) -> None:
     done = home.deliver(csv(row(1), row(2, ordered_at=text)))
