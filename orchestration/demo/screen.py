@@ -53,7 +53,7 @@ PREDICTION = """
     select
         (select avg(customer_lifetime_value_predicted_12m) from marts.mart_customer_value__customer),
         bool_and(is_published_grade),
-        string_agg(distinct case when grade <> 'published' then grade end, ', ' order by grade)
+        string_agg(distinct grade, ', ' order by grade) filter (grade <> 'published')
     from meta.clv_parameters
 """
 CHANNELS = """
