@@ -6,7 +6,7 @@ Does not live here: states of deliveries (`ledger.py`), which dates are expected
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -123,6 +123,36 @@ def raise_if_required_is_missing(site: Site, ledger: Ledger) -> None:
                 f"{problems([state])[0]}. The contract requires it; the previous snapshot stays.",
                 where=state.contract.path,
                 next_command="cxw status",
+            )
+
+
+def reconcile(ledger: Ledger, typed_rows: Mapping[str, int]) -> None:
+    """Hold the publish unless every row counted at the door is where its count says.
+
+    Of each accepted delivery rows in = accepted + rejected + duplicates, the first counted over the bytes; of each
+    table the accepted rows are those of the files that the build was made from.
+
+    Args:
+        typed_rows: rows in the typed files behind each registered table, by their own footers.
+
+    Raises:
+        CxwError: E-CHK-003 naming the table and both counts.
+    """
+    accepted: dict[str, int] = dict.fromkeys(typed_rows, 0)
+    for delivery in ledger.deliveries(states=["accepted"]):
+        parts = delivery.rows_accepted + delivery.rows_rejected + delivery.rows_duplicate
+        if delivery.rows_in != parts:
+            message = f"{delivery.rows_in} rows in, but accepted, rejected and duplicates are {parts}"
+            raise CxwError("E-CHK-003", message, where=f"{delivery.name} {delivery.extract_date}")
+        if delivery.name in accepted:
+            accepted[delivery.name] += delivery.rows_accepted
+    for name, count in typed_rows.items():
+        if accepted[name] != count:
+            raise CxwError(
+                "E-CHK-003",
+                f"{accepted[name]} rows accepted, but the build was made from {count}",
+                where=name,
+                next_command="cxw rebuild",
             )
 
 

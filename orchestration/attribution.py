@@ -2,12 +2,13 @@
 
 Lives here: the chain (counted transitions in, weights out), solved in exact fractions, so that the result does not
 depend on row order, machine or library. Does not live here: which paths make the chain
-(`int_attribution__transitions`), how a conversion is split by the weights (`fct_attribution`).
+(`int_attribution__transitions`), how a conversion is split by the weights
+(`int_attribution__credits`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ _SCALE = 18  # decimals of removal_effect and weight
 
 
 def markov_weights(transitions: pa.Table) -> pa.Table:
-    """Removal effect and weight of every channel, in channel order.
+    """Removal effect, weight and step counts of every channel, in channel order.
 
     Args:
         transitions: from_channel, to_channel, transition_count; one row per pair of states.
@@ -39,8 +40,22 @@ def markov_weights(transitions: pa.Table) -> pa.Table:
             "marketing_channel": pa.array(list(effects), pa.string()),
             "removal_effect": pa.array([_rounded(effect) for effect in effects.values()], decimal),
             "weight": pa.array([_rounded(effect / total if total else effect) for effect in effects.values()], decimal),
+            "visit_count": _steps(counts, effects, lambda step, channel: step[1] == channel),
+            "path_start_count": _steps(counts, effects, lambda step, channel: step == (START, channel)),
+            "conversion_end_count": _steps(counts, effects, lambda step, channel: step == (channel, CONVERSION)),
+            "null_end_count": _steps(counts, effects, lambda step, channel: step == (channel, NULL)),
         }
     )
+
+
+def _steps(
+    counts: Mapping[tuple[str, str], int], channels: Iterable[str], is_meant: Callable[[tuple[str, str], str], bool]
+) -> pa.Array:
+    """How many counted steps are meant for each channel."""
+    import pyarrow as pa
+
+    sums = [sum(count for step, count in counts.items() if is_meant(step, channel)) for channel in channels]
+    return pa.array(sums, pa.int64())
 
 
 def removal_effects(counts: Mapping[tuple[str, str], int]) -> dict[str, Fraction]:

@@ -227,6 +227,7 @@ def code_version() -> str:
 def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
     """What a snapshot is made of: accepted deliveries, code, settings that change numbers; 12 hex characters."""
     ignored = ("WAREHOUSE_LANDING", "WAREHOUSE_MEMORY_LIMIT", "WAREHOUSE_THREADS", "WAREHOUSE_SCHEDULE_CRON")
+    ignored += ("WAREHOUSE_HAS_LOGIN_PROXY",)
     values = {name: value for name, value in settings.environment().items() if name not in ignored}
     parts = [ledger.input_fingerprint(), code_version(), sorted(values.items()), sorted(sources)]
     parts.append(json.dumps(settings.source_overrides, sort_keys=True, default=str))

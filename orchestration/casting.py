@@ -135,7 +135,7 @@ typed as (
 judged as (select *, cast(case {problem} end as smallint) as _problem from typed)
 select
     {outputs}, _extract_date, _revision, _source_file, _line,
-    case when _problem is null then sha256(substr(concat({text}), 2)) end as _row_hash,
+    case when _problem is null then sha256(ltrim(concat({text}), {literal(_UNIT_SEPARATOR)})) end as _row_hash,
     _file, _problem, _odd_clock, case when _problem is not null then {fields} end as _raw
 from judged"""  # noqa: S608 (identifiers of our own contracts, quoted; no value)
     return Casting(judged, tuple(rule for rule, _ in problems), is_ordered=not extract.position_key)

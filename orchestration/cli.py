@@ -171,15 +171,20 @@ def query_command(sql: str, form: str | None, limit: int) -> None:
 
 
 @cxw.command()
-@click.option("--port", default=3000, show_default=True, help="Port on loopback.")
-def ui(port: int) -> None:
-    """Dagster's web page and daemon, on loopback only."""
+@click.option("--port", default=3000, show_default=True, help="Port of the page.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback need a setting.")
+def ui(port: int, host: str) -> None:
+    """Dagster's web page and daemon, on loopback.
+
+    The page has no login and can launch runs: another address is refused unless `has_login_proxy = true` says that a
+    proxy with a login stands before it.
+    """
     from orchestration import operations
     from orchestration.ui import serve
 
     settings = home_settings()
     operations.prepare_home(settings)
-    raise SystemExit(serve(settings, port, _say))
+    raise SystemExit(serve(settings, port, _say, host))
 
 
 @cxw.command()

@@ -77,6 +77,22 @@ def quarantine_release(number: int, why: str) -> None:
     click.echo(f"released {released.name} {released.extract_date}; next: cxw run")
 
 
+@quarantine.command(name="replay")
+@click.argument("delivery", default="")
+def quarantine_replay(delivery: str) -> None:
+    """Read again what was set aside, under today's contracts and suites.
+
+    DELIVERY is its number in `quarantine list`, or the start of its sha256; default all. After a changed contract or
+    suite `cxw run` does this by itself.
+    """
+    from orchestration import operations, screens
+
+    with screens.watching():
+        report = operations.replay(home_settings(), click.echo, delivery)
+    screens.show_report(report)
+    raise SystemExit(report.exit_code)
+
+
 @click.group()
 def snapshots() -> None:
     """Published snapshots."""

@@ -36,9 +36,9 @@ def purchase_moments(fit: Parameters, x: np.ndarray, age: np.ndarray, horizon: f
     """Mean and mean square of the purchases within `horizon`, of customers who are alive now."""
     import numpy as np
 
-    pairs, place = np.unique(np.stack([x, age]), axis=1, return_inverse=True)
-    mean, square = _moments_of_pairs(fit, pairs[0], pairs[1], horizon)
-    return mean[place.ravel()], square[place.ravel()]
+    pairs, place = np.unique(x + 1j * age, return_inverse=True)  # one sort of numbers, not of rows
+    mean, square = _moments_of_pairs(fit, pairs.real, pairs.imag, horizon)
+    return mean[place], square[place]
 
 
 def _moments_of_pairs(fit: Parameters, x: np.ndarray, age: np.ndarray, horizon: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _EXPLORED_GROUPS = 20_000  # starts are tried on a thinned sample when there are
 _STEEPEST = 1e-8  # largest slope of the mean log-likelihood at a maximum
 
 Likelihood = Callable[["np.ndarray"], "tuple[float, np.ndarray]"]
+Objective = Likelihood  # the same of the negative mean, over logarithms of the parameters
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Purchases:
     age: np.ndarray
     customers: np.ndarray
 
+    @cached_property
+    def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The frequencies that occur, where each group's stands among them, and their customers."""
+        return _counts(self.frequency, self.customers)
+
 
 @dataclass(frozen=True)
 class Values:
@@ -46,6 +53,11 @@ class Values:
     purchases: np.ndarray
     amount: np.ndarray
     customers: np.ndarray
+
+    @cached_property
+    def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The numbers of purchases that occur, where each group's stands among them, and their customers."""
+        return _counts(self.purchases, self.customers)
 
 
 @dataclass(frozen=True)
@@ -108,8 +120,7 @@ def bg_nbd_log_likelihood(parameters: np.ndarray, purchases: Purchases) -> tuple
 
     r, alpha, a, b = parameters
     x, weight = purchases.frequency, purchases.customers
-    counts, first, place = np.unique(x, return_index=True, return_inverse=True)
-    del first
+    counts, place, weight_of = purchases.counts
     has_repeats = x > 0
     log_age, log_recency = np.log(alpha + purchases.age), np.log(alpha + purchases.recency)
     survived = -(r + x) * log_age
@@ -125,7 +136,6 @@ def bg_nbd_log_likelihood(parameters: np.ndarray, purchases: Purchases) -> tuple
     total = float(np.sum(weight * (by_count[place] + either)))
     has_left = np.exp(left - either)
     is_there = np.exp(survived - either)
-    weight_of = np.bincount(place, weights=weight, minlength=len(counts))
     by_r = np.sum(weight_of * (digamma(r + counts) - digamma(r) + np.log(alpha))) - np.sum(
         weight * (is_there * log_age + has_left * log_recency)
     )
@@ -147,11 +157,10 @@ def gamma_gamma_log_likelihood(parameters: np.ndarray, values: Values) -> tuple[
 
     p, q, gamma = parameters
     x, weight = values.purchases, values.customers
-    counts, place = np.unique(x, return_inverse=True)
+    counts, place, weight_of = values.counts
     log_amount, log_both = np.log(values.amount), np.log(gamma + values.amount)
     by_count = gammaln(p * counts + q) - gammaln(p * counts) - gammaln(q) + q * np.log(gamma)
     each = by_count[place] + p * x * log_amount - (log_amount - np.log(x)) - (p * x + q) * log_both
-    weight_of = np.bincount(place, weights=weight, minlength=len(counts))
     by_p = np.sum(weight_of * counts * (digamma(p * counts + q) - digamma(p * counts))) + np.sum(
         weight * x * (log_amount - log_both)
     )
@@ -175,7 +184,7 @@ def _fit(
 
     low, high = np.log(np.array(list(bounds.values())).T)
 
-    def falling(function: Likelihood, size: float) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    def falling(function: Likelihood, size: float) -> Objective:
         def negative_mean(logarithms: np.ndarray) -> tuple[float, np.ndarray]:
             value, slope = function(np.exp(logarithms))
             return -value / size, -slope * np.exp(logarithms) / size
@@ -193,6 +202,7 @@ def _fit(
     best = min(ends, key=lambda end: end.fun).x
     objective = falling(likelihood, customers)
     if explored_customers != customers:
+        best = _approached(objective, falling(explored, explored_customers), best, low, high)
         best = search(likelihood, customers, best).x
     free = (best > low + 1e-6) & (best < high - 1e-6)
     best, slope, curvature = _finished(objective, best, free, low, high)
@@ -206,8 +216,30 @@ def _fit(
     return Fit(model, parameters, total, status, covariance)
 
 
+def _approached(
+    objective: Objective, rough: Objective, place: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Nearer to the maximum of all groups by Newton steps with the sample's curvature, which costs next to nothing."""
+    import numpy as np
+
+    free = (place > low + 1e-6) & (place < high - 1e-6)
+    curvature = _curvature(rough, place, np.flatnonzero(free))
+    if not _is_maximum(curvature):
+        return place
+    value, slope = objective(place)
+    for _ in range(8):
+        moved = place.copy()
+        moved[free] -= np.linalg.solve(curvature, slope[free])
+        moved = np.clip(moved, low, high)
+        lower, following = objective(moved)
+        if lower >= value:
+            break
+        place, value, slope = moved, lower, following
+    return place
+
+
 def _finished(
-    objective: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    objective: Objective,
     place: np.ndarray,
     free: np.ndarray,
     low: np.ndarray,
@@ -219,13 +251,8 @@ def _finished(
     steps = np.flatnonzero(free)
     _, slope = objective(place)
     for _ in range(3):
-        curvature = np.empty((len(steps), len(steps)))
-        for row, index in enumerate(steps):
-            step = np.zeros(len(place))
-            step[index] = 1e-4
-            curvature[row] = (objective(place + step)[1] - objective(place - step)[1])[steps] / 2e-4
-        curvature = (curvature + curvature.T) / 2
-        if not np.all(np.isfinite(curvature)) or np.any(np.linalg.eigvalsh(curvature) <= 0):
+        curvature = _curvature(objective, place, steps)
+        if not _is_maximum(curvature):
             return place, slope, None
         if np.all(np.abs(slope[steps]) <= _STEEPEST / 100):
             break
@@ -235,6 +262,31 @@ def _finished(
             break
         place, (_, slope) = moved, objective(moved)
     return place, slope, curvature
+
+
+def _curvature(objective: Objective, place: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Second derivatives over the parameters `steps`, from differences of the slope."""
+    import numpy as np
+
+    curvature = np.empty((len(steps), len(steps)))
+    for row, index in enumerate(steps):
+        step = np.zeros(len(place))
+        step[index] = 1e-4
+        curvature[row] = (objective(place + step)[1] - objective(place - step)[1])[steps] / 2e-4
+    return (curvature + curvature.T) / 2
+
+
+def _is_maximum(curvature: np.ndarray) -> bool:
+    import numpy as np
+
+    return bool(np.all(np.isfinite(curvature)) and np.all(np.linalg.eigvalsh(curvature) > 0))
+
+
+def _counts(numbers: np.ndarray, customers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    import numpy as np
+
+    counts, place = np.unique(numbers, return_inverse=True)
+    return counts, place, np.bincount(place, weights=customers, minlength=len(counts))
 
 
 def _thinned(*columns: np.ndarray) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from orchestration.settings import Settings
 
 BLOCK = 1 << 20
 _MAGIC = b"\x1f\x8b"
+_READ_AHEAD = BLOCK // 4
 _RATIO_FROM = 10_000_000  # a small file of one repeated row may well shrink 200-fold; it is no bomb
 
 
@@ -26,12 +27,17 @@ class Budget:
         self._settings, self._compressed, self._where = settings, max(compressed_bytes, 1), where
         self._expanded, self._deadline = 0, time.monotonic() + settings.max_file_seconds
 
-    def spend(self, expanded_bytes: int) -> None:
+    def spend(self, expanded_bytes: int, read_bytes: int | None = None) -> None:
+        """Count bytes that came out of the `read_bytes` read so far (default: the whole file).
+
+        A bomb is not given the size of what has not been read yet, or it would burn that much first.
+        """
         settings = self._settings
         self._expanded += expanded_bytes
+        packed = self._compressed if read_bytes is None else min(self._compressed, read_bytes + _READ_AHEAD)
         if self._expanded > settings.max_expanded_bytes:
             message = f"expands to more than max_expanded_bytes {settings.max_expanded_bytes}"
-        elif self._expanded > max(_RATIO_FROM, settings.max_compression_ratio * self._compressed):
+        elif self._expanded > max(_RATIO_FROM, settings.max_compression_ratio * packed):
             message = f"expands more than max_compression_ratio {settings.max_compression_ratio} to 1"
         elif time.monotonic() > self._deadline:
             message = f"takes longer than max_file_seconds {settings.max_file_seconds}"
@@ -49,9 +55,9 @@ def expanded(path: Path, is_gzip: bool, settings: Settings, where: str) -> Itera
     try:
         budget = Budget(settings, path.stat().st_size, where)
         with path.open("rb", buffering=0) as file:
-            blocks = iter(lambda: file.read(BLOCK if is_gzip else 4 * BLOCK), b"")
+            blocks = iter(lambda: file.read(BLOCK // 4 if is_gzip else 4 * BLOCK), b"")
             for block in _members(blocks, where) if is_gzip else blocks:
-                budget.spend(len(block))
+                budget.spend(len(block), file.tell())
                 yield block
     except FileNotFoundError:
         raise CxwError("E-LND-014", "the raw object is missing", where=where) from None

@@ -57,6 +57,12 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-CHK-002 _ecommerce__sources.yml: orders_2026-04-01.csv refused. The contract requires it",
         1,
     ),
+    "E-CHK-003": CatalogueEntry(
+        "rows of a table that are not where their count says: nothing was published, the previous snapshot is served",
+        "`cxw rebuild` makes everything again from raw objects and ledger; when it stays, report it",
+        "E-CHK-003 ecommerce.orders: 1190 rows accepted, but the build was made from 1189. Next: cxw rebuild",
+        1,
+    ),
     "E-DBT-001": CatalogueEntry(
         "the dbt project does not parse",
         "correct the file that the message names",
@@ -145,6 +151,12 @@ RUNS: dict[str, CatalogueEntry] = {
         "a rule that cannot be evaluated on its column",
         "give the rule a column of a type that it can compare",
         "E-SUI-002 contacts.yml most_emails_are_addresses: the rule cannot be evaluated",
+        2,
+    ),
+    "E-UI-003": CatalogueEntry(
+        "the web page was to listen where others can reach it, and nothing says that a login stands before it",
+        "leave it on loopback, or put a proxy with a login before it and set `has_login_proxy = true`",
+        "E-UI-003 0.0.0.0: who reaches the page can launch runs, and it has no login",
         2,
     ),
     "E-UI-001": CatalogueEntry(

@@ -76,7 +76,9 @@ def write_snapshot(
         connection.execute("set TimeZone = 'UTC'; set autoinstall_known_extensions = false")
         connection.execute("set memory_limit = ?", [settings.memory_limit])
         connection.execute("set threads = ?", [settings.threads])
-        connection.execute(f"attach '{_text(settings.warehouse_path)}' as build (read_only)")
+        # Under its own name, because a view of the build names its tables with it.
+        build = quote(settings.warehouse_path.stem)
+        connection.execute(f"attach '{_text(settings.warehouse_path)}' as {build} (read_only)")
         connection.execute(f"attach '{_text(aside / DATABASE)}' as snapshot")
         connection.execute("set enable_progress_bar = false")
         connection.execute("begin")  # one commit instead of a thousand: every comment is a statement
@@ -87,7 +89,7 @@ def write_snapshot(
             (aside / "parquet" / schema).mkdir()
             for node in _models_of(manifest, schema):
                 said = generated_inputs(manifest, contracts, settings, node["unique_id"])
-                tables.append(_write_table(connection, node, schema, aside, said))
+                tables.append(_write_table(connection, node, f"{build}.{schema}", aside, said))
         connection.execute("create schema snapshot.meta")
         (aside / "parquet" / "meta").mkdir()
         for name, rows in _meta(manifest, snapshot, checks, meta_tables).items():
@@ -107,13 +109,14 @@ def _models_of(manifest: Mapping[str, Any], schema: str) -> list[Mapping[str, An
 
 
 def _write_table(
-    connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any], schema: str, aside: Path, generated: str
+    connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any], origin: str, aside: Path, generated: str
 ) -> PublishedTable:
+    schema = node["schema"]
     name = f"snapshot.{schema}.{quote(node['name'])}"
     order = (
         "order by all" if schema == "marts" else ""
     )  # people read marts top down; core is too large to sort for looks
-    connection.execute(f"create table {name} as select * from build.{schema}.{quote(node['name'])} {order}")
+    connection.execute(f"create table {name} as select * from {origin}.{quote(node['name'])} {order}")
     present = {row[0] for row in connection.execute(f"describe {name}").fetchall()}
     leaked = sorted(present & set(DIRECT_IDENTIFIERS))
     if leaked:
@@ -177,7 +180,10 @@ def _meta(
 
 
 def metric_definitions(manifest: Mapping[str, Any]) -> pa.Table:
-    """`meta.metric_definitions`, read from the mart columns' `config.meta.metric`: the definitions' only home."""
+    """`meta.metric_definitions`, read from the mart columns' `config.meta`: the definitions' only home.
+
+    `metric` is what the column itself means; `metrics` lists what else it defines, such as one metric per row type.
+    """
     import pyarrow as pa
 
     fields = ("metric_id", "variant", "formula", "unit", "grain", "mart", "column_name", "caveats")
@@ -185,8 +191,8 @@ def metric_definitions(manifest: Mapping[str, Any]) -> pa.Table:
     for node in _models_of(manifest, "marts"):
         grain = ", ".join(node["config"].get("meta", {}).get("grain", []))
         for name, column in node["columns"].items():
-            metric = (column.get("config", {}).get("meta") or column.get("meta") or {}).get("metric")
-            if metric:
+            meta = column.get("config", {}).get("meta") or column.get("meta") or {}
+            for metric in [*([meta["metric"]] if "metric" in meta else []), *meta.get("metrics", [])]:
                 row = {"metric_id": metric["id"], "grain": grain, "mart": node["name"], "column_name": name}
                 rows.append(row | {key: metric.get(key, "") for key in ("variant", "formula", "unit", "caveats")})
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in fields]))

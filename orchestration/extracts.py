@@ -122,6 +122,7 @@ def delivered(
     contract: Contract,
     settings: Settings,
     schema: pa.Schema,
+    readers: int = 1,
 ) -> Iterator[None]:
     """Relations `delivered` (read once) and `files` for one statement of `casting.py`, within the block."""
     full = pa.schema([*schema, ("_file", pa.int32()), ("_line", pa.int64())])
@@ -146,7 +147,7 @@ def delivered(
             yield from pa.Table.from_batches(held, full).combine_chunks().to_batches()
 
     connection.register("files", _files(sources, settings))
-    with streamed(connection, "delivered", full, rows()):
+    with streamed(connection, "delivered", full, rows(), readers):
         yield
 
 

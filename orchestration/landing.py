@@ -83,6 +83,7 @@ def ingest(
     started = time.monotonic()
     known = ledger.deliveries(contract.source, contract.table)
     old = [each for each in known if force and each.sha256 and each.state != "duplicate"]
+    old = [each for each in old if each.reason_code != "E-LND-008"]  # refused for its name: its bytes were never read
     reasons = [] if old else stale(contract, settings, ledger, known)
     old = [each for each in old or [each for each, why in reasons if why != HELD]
            if _is_wanted(each.extract_date, extract_dates)]  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any
 from orchestration import accounting, cycle, lease, snapshots
 from orchestration.errors import CxwError
 from orchestration.ledger import Ledger
+from orchestration.quarantine import set_aside
 from orchestration.settings import CONFIG_NAME, Settings, default_config
 from orchestration.site import Site, open_site
 
@@ -75,6 +76,22 @@ def backfill(settings: Settings, say: Say, first: date, last: date, source: str 
         tables = [name for name, contract in site.contracts.items() if source in ("", contract.source)]
         say(f"reading {first} to {last} of {len(tables)} tables again")
         return _run_if_changed(site, tables, force=True, first_date=first, last_date=last)
+
+
+def replay(settings: Settings, say: Say, wanted: str = "") -> Report:
+    """Read again what was set aside, now under today's contracts and suites; publish when that changed something.
+
+    Args:
+        wanted: number or sha256 of one delivery; default every delivery that is refused or lost rows.
+    """
+    with _writing(settings, "cxw quarantine replay", say, LEASE_WAIT_SECONDS) as site:
+        found = [each for each in set_aside(settings, wanted) if each.name in site.contracts and each.extract_date]
+        if not found:
+            return _report(site, 0, f"nothing to read again: {_served(settings)}")
+        days = [each.extract_date for each in found]
+        tables = sorted({each.name for each in found})
+        say(f"reading {len(found)} deliveries of {len(tables)} tables again")
+        return _run_if_changed(site, tables, force=True, first_date=min(days), last_date=max(days))
 
 
 def rebuild(settings: Settings, say: Say) -> Report:

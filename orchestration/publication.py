@@ -17,6 +17,7 @@ from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.instance import WRITER_POOL
 from orchestration.lineage import generated_inputs
+from orchestration.restatements import find_restatements
 from orchestration.rules import Suite
 from orchestration.site import Site
 from orchestration.snapshots import publish
@@ -47,6 +48,7 @@ def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.Asse
                     yield quality.to_dagster(result, dg.AssetKey([GROUP, node["name"]]))
                 progress.tell("window", node["name"], number, len(marts))
             accounting.raise_if_required_is_missing(writer.site, writer.ledger)
+            accounting.reconcile(writer.ledger, writer.typed_rows())
             results = check_results.kept(writer.settings)
             check_results.raise_if_held(results)
             yield from _publish(writer, results)
@@ -61,11 +63,11 @@ def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.Material
             "E-PUB-005", f"the build at hand is of {built}, the deliveries make {writer.snapshot_id}",
             where="build", next_command="cxw run",
         )  # fmt: skip
-    meta_tables = accounting.meta_tables(writer.warehouse, writer.ledger)
+    settings, ledger, manifest, snapshot_id = writer.settings, writer.ledger, writer.site.manifest, writer.snapshot_id
+    restated = find_restatements(settings, manifest, ledger, writer.warehouse, snapshot_id)
+    further = {**accounting.meta_tables(writer.warehouse, ledger), "restatements": restated}
     writer.warehouse.release()  # the publish attaches the build file to its own database
-    publication = publish(
-        writer.settings, writer.ledger, writer.site.manifest, writer.snapshot_id, results, meta_tables
-    )
+    publication = publish(settings, ledger, manifest, snapshot_id, results, further)
     progress.tell("publish", publication.snapshot_id, 1, 1)
     headlines = {node["name"]: writer.headline(node) for node in published_models(writer.site.manifest, "marts")}
     for table in publication.tables:

@@ -41,6 +41,18 @@ def list_deliveries(settings: Settings) -> tuple[tuple[str, ...], Rows]:
     ]
 
 
+def set_aside(settings: Settings, wanted: str = "") -> list[Delivery]:
+    """Deliveries whose bytes are kept but not, or not all, in force: refused ones, and those with rejected rows.
+
+    Raises:
+        CxwError: E-RUN-004 when `wanted` names no delivery, or more than one.
+    """
+    with Ledger(settings.ledger_path) as ledger:
+        deliveries = ledger.deliveries()
+    chosen = [_find(deliveries, wanted)] if wanted else deliveries
+    return [d for d in chosen if d.sha256 and (d.state == "refused" or d.rows_rejected)]
+
+
 def show_delivery(
     settings: Settings, wanted: str, limit: int, *, with_values: bool = False
 ) -> tuple[str, tuple[str, ...], Rows]:

@@ -28,7 +28,7 @@ class Registered:
     """What the relation of one table was made from.
 
     `shape_hash` is of keys, mode and columns, `files_hash` of the deliveries up to `last_sequence`; `conflicts` are
-    rows that contradict another one (`warehouse.in_force_query`).
+    rows that contradict another one (`warehouse.in_force_query`), `typed_rows` those of the files by their footers.
     """
 
     source: str
@@ -37,6 +37,7 @@ class Registered:
     files_hash: str
     last_sequence: int
     conflicts: int
+    typed_rows: int
 
 
 Notes = dict[tuple[str, str], Registered]
@@ -56,6 +57,8 @@ def ensure_registered(
 
     When every delivery that was registered is still in force as it was read then, only the new ones are read.
     """
+    import pyarrow.parquet as pq
+
     shape = [contract.extract.mode, contract.extract.version_column, *contract.primary_key]
     shape_hash = _hash(shape + [f"{column.name} {column.data_type}" for column in contract.columns])
     accepted = ledger.deliveries(contract.source, contract.table, ["accepted"])
@@ -66,12 +69,20 @@ def ensure_registered(
     added = accepted[len(before) :] if is_growing else accepted
     if is_growing and not added:
         return note
+    paths = [typed_path(settings, each) for each in added]
     if is_growing and before and contract.extract.mode != "snapshot":
-        conflicts = warehouse.register(contract, [typed_path(settings, each) for each in added], are_added=True)
+        conflicts = warehouse.register(contract, paths, are_added=True)
     else:
         conflicts = build.register_table(contract, settings, ledger, warehouse)
-    last_sequence = max((each.sequence for each in accepted), default=0)
-    note = Registered(contract.source, contract.table, shape_hash, _files_hash(accepted), last_sequence, conflicts)
+    note = Registered(
+        contract.source,
+        contract.table,
+        shape_hash,
+        _files_hash(accepted),
+        last_sequence=max((each.sequence for each in accepted), default=0),
+        conflicts=conflicts,
+        typed_rows=(note.typed_rows if is_growing else 0) + sum(pq.read_metadata(path).num_rows for path in paths),
+    )
     known[contract.source, contract.table] = note
     _write(warehouse, "registered", [asdict(entry) for entry in known.values()])
     return note

@@ -38,6 +38,11 @@ def parse_value(kind: Any, rules: Mapping[str, Any], value: Any, where: str) -> 
             parsed: Any = tuple(items)
         elif origin is not None and origin is not types.UnionType:
             parsed = _parse_per_channel(value)
+        elif kind is bool:
+            words = {"true": True, "false": False}
+            if not isinstance(value, bool) and value not in words:
+                raise ValueError("needs true or false")
+            parsed = value if isinstance(value, bool) else words[value]
         elif kind is int:
             if isinstance(value, (bool, float)):
                 raise ValueError("needs a whole number")
@@ -98,13 +103,15 @@ def to_text(value: Any) -> str:
         return ",".join(value)
     if isinstance(value, Mapping):
         return ",".join(f"{key}={number}" for key, number in value.items())
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def to_toml(value: Any) -> str:
     """A value as `cxw.toml` spells it."""
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    if isinstance(value, bool):
+        return to_text(value)
     if isinstance(value, (int, date)):
         return str(value)
     return f'"{value}"'

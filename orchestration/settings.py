@@ -101,6 +101,9 @@ class Settings:
     discount_rate: Decimal = _setting(
         Decimal("0.10"), "yearly rate at which predicted purchases are discounted, quarter by quarter", maximum=1
     )
+    retention_teams: tuple[str, ...] = _setting(
+        (), "teams of the cost ledger who keep customers; their costs are retention, not acquisition, in customer_roi"
+    )
     attribution_window_days: int = _setting(30, "touches this long before a conversion count", minimum=0)
     attribution_touch_kinds: tuple[str, ...] = _setting(
         ("click", "visit", "call", "store_visit", "self_reported"),
@@ -131,6 +134,9 @@ class Settings:
     )
     schedule_cron: str = _setting("0 6 * * *", "when the daily cycle ticks, in the reporting zone")
     freshness_hours: int = _setting(36, "a published snapshot older than this makes `cxw status` red", minimum=1)
+    has_login_proxy: bool = _setting(
+        False, "a proxy with a login stands before the web page: `cxw ui --host` may open it"
+    )
     source_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     # The one map of the house: every path that the code uses is a property here.

@@ -7,6 +7,7 @@ Does not live here: encodings as such (`text_encodings.py`), header and fields (
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -59,8 +60,10 @@ class RecordReader:
         self._offset = 0
         self.is_utf8 = not is_single_byte(dialect.encoding)
 
-    def blocks(self, carry: bytes = b"", *, may_lack_final_line_end: bool = False) -> Iterator[Block]:
-        for block in self._text:
+    def blocks(self, first: bytes = b"", *, may_lack_final_line_end: bool = False) -> Iterator[Block]:
+        """Whole rows of `first` (what was read beyond the header) and of everything behind it."""
+        carry = b""
+        for block in itertools.chain([first], self._text):
             if not block:
                 continue
             buffer = carry + block if carry else block

@@ -2,13 +2,15 @@
 
 Lives here: starting the three on loopback, watching them, ending them with their children.
 Does not live here: what they show (`definitions.py`), their configuration (`instance.py`). There is no login in the
-open-source web page and whoever reaches it can launch runs, so it listens on 127.0.0.1 and nowhere else.
+open-source web page and whoever reaches it can launch runs, so it listens on 127.0.0.1, and elsewhere only where the
+site says that a proxy with a login stands before it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import ipaddress
 import json
 import os
 import signal
@@ -33,12 +35,20 @@ RESTARTS = 5  # of one child, before the whole is given up
 LOG_BYTES = 20_000_000  # a longer log is put aside at the next start
 
 
-def serve(settings: Settings, port: int, say: Callable[[str], None]) -> int:
+def serve(settings: Settings, port: int, say: Callable[[str], None], host: str = LOOPBACK) -> int:
     """Run until interrupted; returns the exit code.
 
     Raises:
-        CxwError: E-UI-001 when the port is taken or this home has a UI already.
+        CxwError: E-UI-001 when the port is taken or this home has a UI already, E-UI-003 for an address that others
+            can reach while the site does not say that a proxy with a login stands before it.
     """
+    if not _is_loopback(host) and not settings.has_login_proxy:
+        raise CxwError(
+            "E-UI-003",
+            "who reaches the page can launch runs, and it has no login",
+            where=host,
+            next_command="cxw ui; or put a proxy with a login before it and set has_login_proxy = true in cxw.toml",
+        )
     write_configuration(settings)
     lock = os.open(settings.home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -46,9 +56,9 @@ def serve(settings: Settings, port: int, say: Callable[[str], None]) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CxwError("E-UI-001", "this home has a UI already", where=str(settings.home)) from None
-        if not _is_free(port):
+        if not _is_free(port, host):
             raise CxwError("E-UI-001", "the port is taken", where=str(port), next_command=f"cxw ui --port {port + 1}")
-        return _Family(settings, port, say).run()
+        return _Family(settings, port, say, host).run()
     finally:
         os.close(lock)
 
@@ -56,8 +66,9 @@ def serve(settings: Settings, port: int, say: Callable[[str], None]) -> int:
 class _Family:
     """The three processes, each in a group of its own so that its children end with it."""
 
-    def __init__(self, settings: Settings, port: int, say: Callable[[str], None]) -> None:
-        self.settings, self.port, self.say = settings, port, say
+    def __init__(self, settings: Settings, port: int, say: Callable[[str], None], host: str) -> None:
+        self.settings, self.port, self.say, self.host = settings, port, say, host
+        self.page = f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}"
         self.code_port = _free_port()
         self.environment = {**os.environ, **dagster_environment(settings)}
         self.logs = settings.home / "logs"
@@ -74,11 +85,11 @@ class _Family:
             self._start("code-server", self._code_server())
             self._await("code server", lambda: not _is_free(self.code_port))
             self._start("daemon", [_program("dagster-daemon"), "run", "-w", str(workspace)])
-            web = [_program("dagster-webserver"), "-w", str(workspace), "-h", LOOPBACK, "-p", str(self.port)]
+            web = [_program("dagster-webserver"), "-w", str(workspace), "-h", self.host, "-p", str(self.port)]
             self._start("webserver", web)
             self._await("web page", self._answers)
             if not self.is_stopping:
-                self.say(f"Dagster:  http://{LOOPBACK}:{self.port}   logs: {self.logs}   Ctrl-C ends it")
+                self.say(f"Dagster:  {self.page}   logs: {self.logs}   Ctrl-C ends it")
             return self._watch()
         finally:
             self._end_all()
@@ -123,7 +134,7 @@ class _Family:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/server_info", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.page}/server_info", timeout=2) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -156,7 +167,7 @@ class _Family:
 
     def _reload(self) -> None:
         body = json.dumps({"query": RELOAD, "variables": {"name": LOCATION}}).encode()
-        url, headers = f"http://{LOOPBACK}:{self.port}/graphql", {"Content-Type": "application/json"}
+        url, headers = f"{self.page}/graphql", {"Content-Type": "application/json"}
         with contextlib.suppress(urllib.error.URLError, OSError):  # a restart loads it too
             urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=START_SECONDS).close()
 
@@ -186,11 +197,18 @@ def _program(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def _is_free(port: int) -> bool:
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_free(port: int, host: str = LOOPBACK) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError:
             return False
         return True

@@ -37,8 +37,9 @@ def typed_value(value: str, kind: str, column: Column, contract: Contract) -> st
         if kind == "boolean":
             return value
         text = f"lower(cast({value} as varchar))" if kind else f"lower({value})"
-        yes, no = ("'true', 't', 'yes', 'y', '1'", "'false', 'f', 'no', 'n', '0'")
-        return f"case when {text} in ({yes}) then true when {text} in ({no}) then false end"
+        # A pattern, not a list: of a list the engine makes a join, and every row pays for it.
+        yes, no = (f"regexp_full_match({text}, '{words}')" for words in ("true|t|yes|y|1", "false|f|no|n|0"))
+        return f"case when {yes} then true when {no} then false end"
     if data_type == "bigint" or data_type.startswith("decimal"):
         return _number(value, kind, data_type, contract)
     if data_type == "date":

@@ -82,6 +82,11 @@ class Writer:
         """Rows in force of one table, if its files changed since they were registered."""
         return registration.ensure_registered(contract, self.settings, self.ledger, self.warehouse, self._notes)
 
+    def typed_rows(self) -> dict[str, int]:
+        """Rows in the typed files behind every registered table of the site."""
+        notes = {f"{note.source}.{note.table_name}": note.typed_rows for note in self._notes.values()}
+        return {name: notes[name] for name in self.site.contracts if name in notes}
+
     @cached_property
     def _notes(self) -> registration.Notes:
         return registration.read_notes(self.warehouse)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from orchestration.attribution import CONVERSION, NULL, START, markov_weights, removal_effects
 from orchestration.errors import CxwError
 
+STEP_COUNTS = ("visit_count", "path_start_count", "conversion_end_count", "null_end_count")
+
 
 def transitions_of(paths: list[tuple[list[str], bool]]) -> Counter[tuple[str, str]]:
     counts: Counter[tuple[str, str]] = Counter()
@@ -88,8 +90,16 @@ def test_weights_are_decimals_in_channel_order_whatever_the_row_order() -> None:
     assert abs(sum(table["weight"].to_pylist()) - 1) <= Decimal("1.5e-18")
 
 
+def test_every_channel_shows_the_steps_that_the_chain_is_made_of() -> None:
+    counts = transitions_of([(["a", "b", "b"], True), (["a"], False), (["b"], True)])
+    steps = [{"from_channel": one, "to_channel": two, "transition_count": n} for (one, two), n in counts.items()]
+    found = markov_weights(pa.Table.from_pylist(steps)).select(["marketing_channel", *STEP_COUNTS]).to_pylist()
+    # visits, first steps, last steps before a conversion, last steps before none
+    assert [tuple(row.values()) for row in found] == [("a", 2, 2, 0, 1), ("b", 3, 1, 2, 0)]
+
+
 def test_no_transitions_give_an_empty_typed_table() -> None:
     schema = pa.schema([("from_channel", pa.string()), ("to_channel", pa.string()), ("transition_count", pa.int64())])
     table = markov_weights(schema.empty_table())
     assert table.num_rows == 0
-    assert table.schema.names == ["marketing_channel", "removal_effect", "weight"]
+    assert table.schema.names == ["marketing_channel", "removal_effect", "weight", *STEP_COUNTS]

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ("dagster", "dbt", "great_expectations", "pandas", "pyarrow", "duckdb")
 COMMANDS = (
     *("init", "demo", "run", "backfill", "rebuild", "status", "query", "ui", "errors"),
-    *("quarantine list", "quarantine show", "quarantine release", "snapshots list", "snapshots rollback"),
+    *("quarantine list", "quarantine show", "quarantine replay", "quarantine release"),
+    *("snapshots list", "snapshots rollback"),
     *("gaps list", "gaps accept"),
 )
 

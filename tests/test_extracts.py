@@ -237,6 +237,12 @@ def test_rows_that_a_suite_quarantines_are_set_aside_like_rejects(either):
     assert (reject["line"], reject["code"], reject["rule"]) == (3, "E-TYP-004", "orders.row.quantity_is_not_zero")
 
 
+@pytest.mark.parametrize("rows", [100, 30_000, 80_000])
+def test_a_text_of_any_size_is_read_whole(home, rows):
+    """Below the budget of a line, between it and a block, and of more than one block."""
+    assert home.deliver(csv(*(row(number) for number in range(rows)))).rows_accepted == rows
+
+
 @pytest.mark.parametrize("bad", [10, 11])
 def test_more_bad_rows_than_the_contract_allows_refuse_the_file(either, bad):
     rows = [row(number, amount="x" if number < bad else "1") for number in range(100)]

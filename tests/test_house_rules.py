@@ -26,11 +26,13 @@ NAMES = {
 # Waivers are data with a reason.
 MAY_ALSO_READ = {
     "int_attribution__paths": "a path leads from touches to a counted order, and only core knows which orders count",
-    "int_attribution__transitions": "the chain converts in first counted orders",
     "int_clv__purchase_groups": "a purchase history is one of counted orders",
+    "int_attribution__null_paths": "a path that did not convert belongs to somebody without a counted order",
+    "int_attribution__credits": "a counted order without any touch is unattributed",
 }
 MAY_USE_DOUBLES = {
-    "fct_attribution": "half-lives and Markov weights are real numbers; credits leave as whole millionths",
+    "fct_lifespan_curves": "survival is a product of shares, taken over logarithms; it leaves with 12 decimals",
+    "int_attribution__credits": "half-lives and Markov weights are real numbers; credits leave as whole millionths",
     "fct_cost_allocations": "shares of a cost; amounts leave as whole ten-thousandths that sum to the ledger",
     "fct_customer_predictions": "expectations of a model are real numbers; amounts are rounded in the mart",
     "mart_conversion__channel_month": "a median of whole days can end in a half",

@@ -8,23 +8,32 @@
 
         (a + b + x − 1) · (1 − (1 − z)^(a−1)) ÷ (a − 1)  −  (1 − z)^(a−1) · s · z · 3F2(s + 1, a, 1; a + b + x, 2; z)
 
-    with s = a + b − 1 − r. Terms fall at least like z^n · n^g, g = max(a − 2, 0) + max(−s − 1, 0), so what is cut off
-    after n terms is below z^n · n^g ÷ (1 − z); n is chosen to make that less than 1e-14. Rounding is the larger part; the
-    tests hold the sum within 1e-9 of SciPy's hyp2f1 for every parameter that clv_models.py allows.
+    with s = a + b − 1 − r. What is cut off after n terms is below z^n · g(n) ÷ (1 − z). For s > −1 every factor
+    (s + i) ÷ (c + i − 1) is 1 − (r + x) ÷ (c + i − 1), so that g(n) = (c ÷ (c + n))^(r + x) · n^max(a − 2, 0); for
+    s < −1, n^(−s − 1) stands for the first. n is chosen to make the bound less than 1e-14: a first n without the falling
+    factor, then one that counts on it as far as a quarter of the first. Rounding is the larger part; the tests hold the
+    sum within 1e-9 of SciPy's hyp2f1 for every parameter that clv_models.py allows.
 #}
 
 {# Columns z, s, c, n_terms and `unit_slope` = −ln(1 − z): first step. #}
 {% macro series_arguments() -%}
     {%- set growth = '(greatest(a - 2e0, 0e0) + greatest(r - a - b, 0e0))' -%}
-    {%- set decay = log1p('(alpha + age) / horizon') -%}
+    {%- set decay = '(' ~ log1p('(alpha + age) / horizon') ~ ')' -%}
+    {%- set most -%}
+    ((32.3e0 + {{ log1p('horizon / (alpha + age)') }} + {{ growth }} * ln(20e0 + (60e0 + 10e0 * {{ growth }}) / {{ decay }}))
+            / {{ decay }})
+    {%- endset -%}
     horizon / (alpha + age + horizon) as z,
         a + b - 1e0 - r as s,
         a + b + frequency as c,
         {{ log1p('horizon / (alpha + age)') }} as unit_slope,
-        cast(ceil((
-            32.3e0 + {{ log1p('horizon / (alpha + age)') }}
-            + {{ growth }} * ln(20e0 + (60e0 + 10e0 * {{ growth }}) / {{ decay }})
-        ) / {{ decay }}) as bigint) as n_terms
+        cast(ceil(greatest(
+            {{ most }} / 4e0,
+            {{ most }} - case
+                when r > a + b then 0e0
+                else (r + frequency) * ln(1e0 + {{ most }} / (4e0 * (a + b + frequency))) / {{ decay }}
+            end
+        )) as bigint) as n_terms
 {%- endmacro %}
 
 {# The expectation over the columns of the first step and `series`, the value of gauss_series(): second step. #}

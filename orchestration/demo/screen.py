@@ -48,6 +48,14 @@ NUMBERS = (
      "select sum(answered_within_threshold_count)"
      " / sum(offered_interaction_count - abandoned_within_threshold_count) from marts.mart_service__queue_day"),
 )  # fmt: skip
+PREDICTED = "margin expected per customer in the next 12 months (predicted CLV)"
+PREDICTION = """
+    select
+        (select avg(customer_lifetime_value_predicted_12m) from marts.mart_customer_value__customer),
+        bool_and(is_published_grade),
+        string_agg(distinct grade, ', ' order by grade) filter (grade <> 'published')
+    from meta.clv_parameters
+"""
 CHANNELS = """
     select
         marketing_channel,
@@ -75,12 +83,22 @@ def show(console: Console, settings: Settings) -> None:
         family_before = ""
         for family, words, unit, origin, sql in NUMBERS:
             value = _spelled(connection.execute(sql).fetchone()[0], unit, settings)
+            if family != family_before == "Customer value":
+                numbers.add_row("", PREDICTED, _prediction(connection, settings), REAL)
             numbers.add_row(family if family != family_before else "", words, value, origin)
             family_before = family
         console.print(numbers)
         console.print(_channels(connection, settings))
     for line in _next_steps(settings):
         console.print(line, highlight=False)
+
+
+def _prediction(connection: duckdb.DuckDBPyConnection, settings: Settings) -> str:
+    """The prediction if the backtest of this run bears it out, else what the backtest said."""
+    value, is_published, grades = connection.execute(PREDICTION).fetchone()
+    if is_published:
+        return f"{_spelled(value, 'money', settings)}, published grade"
+    return f"not of published grade: {(grades or 'not fitted').replace('_', ' ')}"
 
 
 def _channels(connection: duckdb.DuckDBPyConnection, settings: Settings) -> object:

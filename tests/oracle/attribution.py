@@ -38,7 +38,7 @@ class Attribution:
         self._window = timedelta(days=facts.settings.attribution_window_days)
         self.touches = self._read_touches()
         self.paths = {order.order_id: self._path(order) for order in facts.counted_orders}
-        self.effects = removal_effects(self._journeys())
+        self.effects = removal_effects(self.journeys())
         self.credits = {
             (order.order_id, model): self._credits(order, model) for order in facts.counted_orders for model in MODELS
         }
@@ -72,17 +72,21 @@ class Attribution:
             path = [Touch(order.at, "orders", order.order_id, channel)]
         return path
 
-    def _journeys(self) -> list[tuple[list[str], bool]]:
+    def journeys(self) -> list[tuple[list[str], bool]]:
         """(channels, has converted): first orders with a path, and people with touches and no order."""
         journeys = []
         for customer in self._facts.customers.values():
             if path := self.paths[customer.first.order_id]:
                 journeys.append(([touch.channel for touch in path], True))
-        for group, touches in self.touches.items():
-            if group not in self._facts.customers:
-                recent = [touch for touch in touches if touch.at >= touches[-1].at - self._window]
-                journeys.append(([touch.channel for touch in recent], False))
-        return journeys
+        return journeys + [([touch.channel for touch in path], False) for path in self.lost_paths()]
+
+    def lost_paths(self) -> list[list[Touch]]:
+        """Touches of the look-back before their last one, of people without a counted order."""
+        return [
+            [touch for touch in touches if touch.at >= touches[-1].at - self._window]
+            for group, touches in self.touches.items()
+            if group not in self._facts.customers
+        ]
 
     def _credits(self, order: Order, model: str) -> list[tuple[str, Decimal]]:
         """(channel, credit) per touch, credits of six decimals that sum to exactly 1."""

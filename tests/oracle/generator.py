@@ -132,11 +132,24 @@ def invent(
     invent_service(world, persons)
     invent_surveys(world, persons, bought)
     invent_costs(world)
+    _add_referrals_and_teams(world, Random(f"{name} {last} {len(bought)}"))
     deliveries = _deliver(world)
     if has_gap:
         missing = {(name, random.choice(days[1:-1])) for name in TABLES if random.random() < 0.15}
         deliveries = [delivery for delivery in deliveries if (delivery.table, delivery.extract_date) not in missing]
     return Company(name, tuple(deliveries), world.overrides)
+
+
+def _add_referrals_and_teams(world: World, dice: Random) -> None:
+    """With dice of their own, so that every other row of a company is what it was before these columns."""
+    accounts = [row["customer_id"] for row in world.rows.get("ecommerce.customers", [])]
+    for row in world.rows.get("ecommerce.customers", []):
+        if dice.random() < 0.4:
+            row["referrer_customer_id"] = dice.choice([*accounts, "C-elsewhere"])
+    for row in world.rows.get("finance.costs", []):
+        row["team"] = dice.choice((None, "brand", "loyalty", "loyalty"))
+    if dice.random() < 0.5:
+        world.overrides["retention_teams"] = ("loyalty",)
 
 
 def _invent_settings(random: Random) -> dict[str, Any]:

@@ -137,7 +137,10 @@ def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs,
         media, allocated = costs.media(cell[:2]), costs.allocated(cell[:2])
         revenue = net(ordered.get(cell, []), refunded.get(cell, []))
         customers = new.get(cell, Decimal(0))
+        claimed, orders = _platform_actions(costs, cell[:2], "order"), credited.get(cell, Decimal(0))
         rows[cell] = {
+            "platform_conversion_count": claimed,
+            "platform_conversion_gap_count": None if claimed is None else claimed - orders,
             "media_spend_amount": media,
             "allocated_cost_amount": allocated,
             "attributed_new_customer_count": customers,
@@ -146,7 +149,7 @@ def acquisition_by_channel(facts: Facts, attribution: Attribution, costs: Costs,
             "customer_acquisition_cost_fully_loaded": _loaded(costs, cell[:2], Fraction(customers)),
             "return_on_ad_spend": ratio(revenue, media),
             "fully_loaded_cost_amount": costs.fully_loaded(cell[:2]),
-            "attributed_order_count": credited.get(cell, Decimal(0)),
+            "attributed_order_count": orders,
             "is_final": as_of >= month_end(cell[0]),
         }
     return rows

@@ -7,7 +7,7 @@ Amounts are summed before they are rounded; the published table sums rounded cel
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -52,7 +52,16 @@ _CONVERSION = {
     ("conversion_rate_cohort_90d", ""): ("converted_lead_count_90d", "lead_count"),
     ("conversion_rate_period", ""): ("converting_lead_count", "lead_count"),
     ("session_conversion_rate", ""): ("session_with_order_count", "session_count"),
+    ("won_amount", ""): ("won_amount", None),
 }
+_ACTIONS = ("click", "session", "lead", "qualified_lead", "opportunity", "order")
+_PER_ACTION = [
+    *((f"cost_per_action_{action}", "", action, "action_count") for action in _ACTIONS),
+    *(
+        (f"cost_per_action_{action}", "platform_reported", action, "platform_reported_action_count")
+        for action in ("click", "order")
+    ),
+]
 _NEEDS = {
     **dict.fromkeys(("ordered_revenue_amount", "units_count"), "order_count"),
     **dict.fromkeys((_LEFT, "short_abandoned_interaction_count"), "abandoned_interaction_count"),
@@ -61,10 +70,11 @@ _NEEDS = {
         _ANSWERED,
     ),
     "session_with_order_count": "session_count",
+    "won_amount": "won_lead_count",
 }
 
 
-SUMMED_KPIS = (*_TRADING, *_SERVICE, *_CONVERSION)
+SUMMED_KPIS = (*_TRADING, *_SERVICE, *_CONVERSION, *((kpi, variant) for kpi, variant, *_ in _PER_ACTION))
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,12 @@ def kpis_by_month(marts: Mapping[str, Mart], abandon_policy: str) -> dict[tuple[
         for kpi, columns in _CONVERSION.items():
             window = kpi[0].rpartition("_")[2]
             is_final = conversion.as_of >= month_end(month)
+            if kpi[0] == "won_amount":
+                is_final = all(cell["is_final_90d"] for cell in cells)
             if window in ("30d", "90d"):
                 is_final = all(cell[f"is_final_{window}"] for cell in cells)
-            add(kpi, month, cells, [_sum(cells, name) for name in columns], is_final)
+            add(kpi, month, cells, [_sum(cells, name) for name in columns if name], is_final)
+    _add_costs_per_action(marts, add)
     value = marts["mart_customer_value__cohort_month"].rows
     for days in COHORT_WINDOWS:
         for month, cells in _by_month({grain: row for grain, row in value.items() if grain[2] == days}).items():
@@ -122,6 +135,18 @@ def kpis_by_month(marts: Mapping[str, Mart], abandon_policy: str) -> dict[tuple[
                 parts = [_sum(cells, column), _sum(cells, "cohort_customer_count")]
                 add(kpi, month, cells, parts, all(cell["is_final"] for cell in cells))
     return kpis
+
+
+def _add_costs_per_action(marts: Mapping[str, Mart], add: Callable[..., None]) -> None:
+    """The month's media over its actions of a type, whoever brought them."""
+    media = {grain[0]: row["media_spend_amount"] for grain, row in marts["mart_acquisition__month"].rows.items()}
+    actions = marts["mart_acquisition__channel_action_month"]
+    for month, cells in _by_month(actions.rows).items():
+        for kpi, variant, action, column in _PER_ACTION:
+            known = [row[column] for grain, row in actions.rows.items() if grain[0] == month and grain[2] == action]
+            amount = total(None if count is None else Fraction(count) for count in known) if known else None
+            parts = [media.get(month), amount]
+            add((kpi, variant), month, cells, parts, actions.as_of >= month_end(month))
 
 
 def _by_month(rows: Rows) -> dict[date, Cells]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .arithmetic import (
     Amount,
+    Near,
     month_after,
     month_end,
     month_of,
@@ -26,6 +27,7 @@ from .arithmetic import (
     total,
 )
 from .facts import Customer, Facts, net_revenue
+from .lifespans import lives, restricted_mean
 from .marts_orders import Rows, cohorts_by_month
 
 
@@ -37,8 +39,8 @@ def retention_by_month(facts: Facts, as_of: date) -> Rows:
     rows: Rows = {}
     first = min((month_of(customer.acquired) for customer in customers), default=None)
     for month in months_through(first, month_of(as_of)) if first else []:
-        start = _active(customers, month, window)
-        end = _active(customers, month_after(month), window)
+        start = active_customers(customers, month, window)
+        end = active_customers(customers, month_after(month), window)
         new = {c.group for c in customers if month_of(c.acquired) == month}
         known = {c.group for c in customers if c.acquired < month}
         retained, reactivated = start & end, (end - start) & known
@@ -65,9 +67,34 @@ def retention_by_month(facts: Facts, as_of: date) -> Rows:
             "base_net_revenue_amount": revenue_then,
             "renewed_net_revenue_amount": revenue_now,
             "capped_net_revenue_amount": revenue_capped,
+            **_lifespan(customers, min(month_after(month), as_of + timedelta(days=1)), window),
+            **_gaps(customers, month),
             **_simple_lifetime_value(facts, month, (len(start), len(retained), len(end))),
         }
     return rows
+
+
+def _lifespan(customers: list[Customer], moment: date, window: int) -> dict[str, Any]:
+    found = lives(customers, moment, window)
+    return {
+        "lapsed_customer_count": sum(has_lapsed for _, has_lapsed in found),
+        "living_customer_count": sum(not has_lapsed for _, has_lapsed in found),
+        "lifespan_horizon_days": max((days for days, _ in found), default=None),
+        "customer_lifespan_days": Near(restricted_mean(found), Fraction(0)),
+    }
+
+
+def _gaps(customers: list[Customer], month: date) -> dict[str, Any]:
+    """Days between purchase days, in the month of the later one."""
+    pairs = [pair for customer in customers for pair in pairwise(customer.order_days) if month_of(pair[1]) == month]
+    gaps = [(later - earlier).days for earlier, later in pairs]
+    median = percentile(gaps, Fraction(1, 2))
+    return {
+        "order_gap_count": len(gaps),
+        "order_gap_days": sum(gaps),
+        "average_days_between_orders": ratio(sum(gaps), len(gaps)),
+        "median_days_between_orders": None if median is None else float(median),
+    }
 
 
 def _simple_lifetime_value(facts: Facts, month: date, active: tuple[int, int, int]) -> dict[str, Any]:
@@ -90,11 +117,12 @@ def _simple_lifetime_value(facts: Facts, month: date, active: tuple[int, int, in
         "margin_rate": margin_rate,
         "average_order_value_identified": ratio(ordered, known),
         "orders_to_active_customers_ratio": ratio(len(orders), end),
+        "expected_lifespan_months": ratio(start, start - retained),
         "customer_lifetime_value_simple": simple,
     }
 
 
-def _active(customers: list[Customer], moment: date, window: int) -> set[str]:
+def active_customers(customers: list[Customer], moment: date, window: int) -> set[str]:
     """Customers with a counted order in the `window` days before the start of day `moment`."""
     since = moment - timedelta(days=window)
     return {c.group for c in customers if any(since <= day < moment for day in c.order_days)}

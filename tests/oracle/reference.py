@@ -16,7 +16,9 @@ from .company import Company
 from .facts import Facts
 from .in_force import as_of
 from .marts_acquisition import acquisition_by_channel, acquisition_by_month, actions_by_channel
+from .marts_attribution import effects_by_channel, paths_by_month
 from .marts_conversion import conversion_by_channel
+from .marts_customer_year import customer_years
 from .marts_orders import Rows, customer_values, orders_by_day, value_cohorts
 from .marts_retention import retention_by_cohort, retention_by_month
 from .media import Costs
@@ -29,6 +31,9 @@ GRAINS: dict[str, tuple[str, ...]] = {
     "mart_orders__day": ("date", "source_channel"),
     "mart_customer_value__customer": ("customer_key",),
     "mart_customer_value__cohort_month": ("cohort_month", "acquisition_channel", "days_since_acquisition"),
+    "mart_customer_value__customer_year": ("customer_key", "year"),
+    "mart_attribution__path_month": ("month", "channel_path"),
+    "mart_attribution__channel_effect": ("marketing_channel",),
     "mart_acquisition__month": ("month",),
     "mart_acquisition__channel_month": ("month", "marketing_channel", "attribution_model"),
     "mart_acquisition__channel_action_month": ("month", "marketing_channel", "action_type"),
@@ -44,6 +49,11 @@ READS: dict[str, tuple[str, ...]] = {
         *_REVENUE, *_PEOPLE, *_TOUCHES, "interactions", "cases", "agents", "responses", "costs"
     ),
     "mart_customer_value__cohort_month": _REVENUE + _PEOPLE + _TOUCHES,
+    "mart_customer_value__customer_year": (
+        *_REVENUE, *_PEOPLE, "interactions", "agents", "costs", "spend"
+    ),
+    "mart_attribution__path_month": (*_REVENUE, *_PEOPLE, *_TOUCHES),
+    "mart_attribution__channel_effect": ("orders", *_PEOPLE, *_TOUCHES),
     "mart_acquisition__month": (*_REVENUE, *_PEOPLE, *_TOUCHES, "spend", "costs"),
     "mart_acquisition__channel_month": (*_REVENUE, *_PEOPLE, *_TOUCHES, "spend", "costs"),
     "mart_acquisition__channel_action_month": (
@@ -111,6 +121,13 @@ class Reference:
                 return customer_values(facts, self.attribution, self.service, day, key_order)
             case "mart_customer_value__cohort_month":
                 return value_cohorts(facts, self.attribution, day)
+            case "mart_customer_value__customer_year":
+                costs_known_until = as_of(self.company, READS["mart_acquisition__month"])
+                return customer_years(facts, self.costs, self.service, day, costs_known_until)
+            case "mart_attribution__path_month":
+                return paths_by_month(facts, self.attribution, day)
+            case "mart_attribution__channel_effect":
+                return effects_by_channel(self.attribution)
             case "mart_acquisition__month":
                 return acquisition_by_month(facts, self.attribution, self.costs, day)
             case "mart_acquisition__channel_month":

@@ -6,7 +6,7 @@ Lives here: interaction facts, the cost to serve of a customer, `mart_service__q
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -74,6 +74,12 @@ class Service:
         )
 
     def costs_by_customer(self) -> dict[str, Amount | Near]:
+        shares: dict[str, list[Amount]] = defaultdict(list)
+        for customer, _, cost in self._serving_costs():
+            shares[customer].append(cost)
+        return {group: Near(total(costs), _ROUNDING * len(costs)) for group, costs in shares.items()}
+
+    def _serving_costs(self) -> Iterator[tuple[str, date, Amount]]:
         """Each month's service ledger over its answered interactions; without one, handle time at the agent's rate."""
         facts = self._facts
         ledger: dict[date, list[Amount]] = defaultdict(list)
@@ -85,16 +91,21 @@ class Service:
         for interaction in self.interactions:
             if interaction.is_answered:
                 answered[month_of(interaction.day)].append(interaction)
-        shares: dict[str, list[Amount]] = defaultdict(list)
         for month, interactions in answered.items():
             if month in ledger:
                 costs = _in_proportion(total(ledger[month]), [item.handle for item in interactions])
             else:
                 costs = [self._agent_time_cost(item) for item in interactions]
-            for item, cost in zip(interactions, costs, strict=True):
-                if item.customer:
-                    shares[item.customer].append(cost)
-        return {group: Near(total(costs), _ROUNDING * len(costs)) for group, costs in shares.items()}
+            yield from (
+                (item.customer, month, cost) for item, cost in zip(interactions, costs, strict=True) if item.customer
+            )
+
+    def costs_by_customer_year(self) -> dict[tuple[str, date], list[Amount]]:
+        """The same costs by the year of their month, one by one."""
+        found: dict[tuple[str, date], list[Amount]] = defaultdict(list)
+        for customer, month, cost in self._serving_costs():
+            found[customer, date(month.year, 1, 1)].append(cost)
+        return found
 
     def agent_time_by_customer(self) -> dict[str, Amount | Near]:
         """Handle time at the agent's rate, whatever the ledger says."""

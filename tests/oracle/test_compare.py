@@ -36,7 +36,7 @@ def as_published(value: Any) -> Any:
 
 def column_type(values: list[Any]) -> str:
     kinds = {Fraction if isinstance(value, Near) else type(value) for value in values if value is not None}
-    names = {bool: "boolean", int: "bigint", float: "double", date: "date", Decimal: "decimal(24,6)"}
+    names = {bool: "boolean", int: "bigint", float: "double", date: "date", Decimal: "decimal(24,18)"}
     names |= {Fraction: "decimal(24,4)"}
     return names[kinds.pop()] if len(kinds) == 1 and kinds <= set(names) else "varchar"
 

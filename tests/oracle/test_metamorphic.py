@@ -82,7 +82,7 @@ def test_three_times_the_money(number):
 @pytest.mark.parametrize("number", NUMBERS)
 def test_relabelled_people_are_the_same_people(number):
     def relabel(table: str, row: Row) -> Row:
-        names = ("customer_id", "contact_id", "converted_contact_id", "merged_into_contact_id")
+        names = ("customer_id", "referrer_customer_id", "contact_id", "converted_contact_id", "merged_into_contact_id")
         return row | {name: f"X{row[name][::-1]}" for name in names if row.get(name)}
 
     def multiset(subject: Company) -> Counter:

@@ -1,5 +1,7 @@
+-- Every conversion gets a number of its own: steps over millions of touches cost half as much as with a hash as key.
 with conversions as (
     select
+        row_number() over (order by order_key) as conversion_number,
         order_key,
         customer_key,
         is_first_order,
@@ -25,6 +27,7 @@ touches as (
 
 in_window as (
     select
+        conversions.conversion_number,
         conversions.order_key,
         conversions.is_first_order,
         conversions.ordered_date,
@@ -44,6 +47,7 @@ in_window as (
 
 marks as (
     select
+        conversions.conversion_number,
         conversions.order_key,
         conversions.is_first_order,
         conversions.ordered_date,
@@ -64,14 +68,16 @@ candidates as (
     select * from marks
 ),
 
--- Marks sort last, so that dropping one never leaves a hole in the numbers.
+-- Marks sort last, so that dropping one never leaves a hole in the numbers. The sum needs no order; with that of the
+-- number it shares its sort.
+{% set in_order = 'partition by conversion_number order by is_mark, microseconds_before desc, source_table, touch_id, touch_key' -%}
 numbered as (
     select
         *,
-        row_number() over (
-            partition by order_key order by is_mark, microseconds_before desc, source_table, touch_id, touch_key
-        ) as touch_number,
-        sum(1 - is_mark) over (partition by order_key) as window_touch_count
+        row_number() over ({{ in_order }}) as touch_number,
+        sum(1 - is_mark) over (
+            {{ in_order }} rows between unbounded preceding and unbounded following
+        ) as window_touch_count
     from candidates
 ),
 
@@ -80,6 +86,7 @@ final as (
         order_key,
         touch_key,
         marketing_channel,
+        cast(conversion_number as bigint) as conversion_number,
         cast(touch_number as bigint) as touch_number,
         cast(greatest(window_touch_count, 1) as bigint) as touch_count,
         cast(microseconds_before as bigint) as microseconds_before,

@@ -9,42 +9,14 @@ with converting as (
     where is_first_order
 ),
 
-buyers as (
-    select distinct customer_key
-    from {{ ref('fct_orders') }}
-    where is_counted and customer_key is not null
-),
-
-touches_without_order as (
-    select
-        touches.touch_key,
-        touches.customer_key,
-        touches.source_table,
-        touches.touch_id,
-        touches.marketing_channel,
-        touches.occurred_at,
-        {{ epoch_microseconds('touches.occurred_at') }} as occurred_us
-    from {{ ref('fct_touches') }} as touches
-    left join buyers on buyers.customer_key = touches.customer_key
-    where touches.is_attributable and touches.customer_key is not null and buyers.customer_key is null
-),
-
-last_touches as (
-    select
-        *,
-        max(occurred_us) over (partition by customer_key) as last_occurred_us
-    from touches_without_order
-),
-
 not_converting as (
     select
         customer_key as path_key,
         marketing_channel,
-        row_number() over (partition by customer_key order by occurred_at, source_table, touch_id, touch_key) as touch_number,
-        count(*) over (partition by customer_key) as touch_count,
+        touch_number,
+        touch_count,
         '(null)' as outcome
-    from last_touches
-    where occurred_us >= last_occurred_us - {{ attribution_window_microseconds() }}
+    from {{ ref('int_attribution__null_paths') }}
 ),
 
 paths as (

@@ -1,6 +1,7 @@
 with deliveries as (
     select
         {{ is_delivered('costs') }} as has_costs,
+        {{ is_delivered('spend') }} as has_spend,
         {{ is_delivered('spend') }} or (select count(*) > 0 from {{ ref('fct_costs') }} where category = 'media') as has_media,
         {{ as_of('mart_acquisition__channel_month') }} as as_of
 ),
@@ -16,6 +17,16 @@ media as (
         1 as row_count,
         media_spend_amount as amount
     from {{ ref('fct_media_spend') }}
+),
+
+platforms as (
+    select
+        spend_month as month,
+        marketing_channel,
+        count(*) as row_count,
+        sum(platform_conversion_count) as conversion_count
+    from {{ ref('fct_marketing_spend') }}
+    group by spend_month, marketing_channel
 ),
 
 allocations as (
@@ -93,6 +104,9 @@ measured as (
             when coalesce(media.row_count, 0) + coalesce(allocations.row_count, 0) = 0 then 0
         end as fully_loaded_cost_amount,
         coalesce(attributed.order_count, 0) as attributed_order_count,
+        case when deliveries.has_spend then
+            {{ zero_without_rows('platforms.conversion_count', 'platforms.row_count') }}
+        end as platform_conversion_count,
         coalesce(attributed.new_customer_count, 0) as attributed_new_customer_count,
         {{ zero_without_rows('attributed.net_revenue_amount', 'attributed.row_count') }} as attributed_net_revenue_amount,
         coalesce(cast({{ dbt.last_day('keys.month', 'month') }} as date) <= deliveries.as_of, false) as is_final
@@ -100,6 +114,7 @@ measured as (
     cross join deliveries
     left join media on media.month = keys.month and media.marketing_channel = keys.marketing_channel
     left join allocations on allocations.month = keys.month and allocations.marketing_channel = keys.marketing_channel
+    left join platforms on platforms.month = keys.month and platforms.marketing_channel = keys.marketing_channel
     left join attributed
         on attributed.month = keys.month
         and attributed.marketing_channel = keys.marketing_channel
@@ -116,6 +131,8 @@ final as (
         {{ published_amount('fully_loaded_cost_amount') }} as fully_loaded_cost_amount,
         cast(attributed_new_customer_count as decimal(24, 6)) as attributed_new_customer_count,
         cast(attributed_order_count as decimal(24, 6)) as attributed_order_count,
+        cast(platform_conversion_count as decimal(24, 6)) as platform_conversion_count,
+        cast(platform_conversion_count - attributed_order_count as decimal(24, 6)) as platform_conversion_gap_count,
         {{ published_amount('attributed_net_revenue_amount') }} as attributed_net_revenue_amount,
         {{ ratio('media_spend_amount', 'attributed_new_customer_count') }} as cost_per_acquisition,
         {{ ratio('fully_loaded_cost_amount', 'attributed_new_customer_count') }}

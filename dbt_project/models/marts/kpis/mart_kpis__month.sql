@@ -70,6 +70,12 @@
         'numerator': 'identified_ordered_revenue_amount', 'denominator': 'identified_known_amount_order_count',
     },
     {'id': 'customer_lifetime_value_simple', 'unit': currency, 'value': 'customer_lifetime_value_simple'},
+    {'id': 'customer_lifespan_days', 'unit': 'days', 'numerator': 'customer_lifespan_days'},
+    {
+        'id': 'days_between_orders', 'variant': 'average', 'unit': 'days',
+        'numerator': 'order_gap_days', 'denominator': 'order_gap_count',
+    },
+    {'id': 'days_between_orders', 'variant': 'median', 'unit': 'days', 'value': 'median_days_between_orders'},
 ] -%}
 
 {%- set acquisition = [
@@ -114,7 +120,45 @@
     },
 ] -%}
 
+{%- set channels = [
+    {
+        'id': 'cost_per_acquisition', 'unit': currency,
+        'numerator': 'media_spend_amount', 'denominator': 'attributed_new_customer_count',
+    },
+    {
+        'id': 'return_on_ad_spend', 'unit': 'ratio',
+        'numerator': 'attributed_net_revenue_amount', 'denominator': 'media_spend_amount',
+    },
+    {
+        'id': 'platform_conversion_gap', 'unit': 'orders', 'numerator': 'platform_conversion_gap_count',
+    },
+] -%}
+
+{%- set action_types = ['click', 'session', 'lead', 'qualified_lead', 'opportunity', 'order'] -%}
+{%- set actions = [] -%}
+{%- for action_type in action_types -%}
+    {%- do actions.append({
+        'id': 'cost_per_action_' ~ action_type, 'unit': currency,
+        'numerator': 'media_spend_amount', 'denominator': action_type ~ '_count',
+    }) -%}
+{%- endfor -%}
+{%- for action_type in ['click', 'order'] -%}
+    {%- do actions.append({
+        'id': 'cost_per_action_' ~ action_type, 'variant': 'platform_reported', 'unit': currency,
+        'numerator': 'media_spend_amount', 'denominator': action_type ~ '_reported_count',
+    }) -%}
+{%- endfor -%}
+
+{%- set serving = [
+    {'id': 'cost_to_serve', 'unit': currency, 'numerator': 'cost_to_serve_amount'},
+    {'id': 'cost_to_serve', 'variant': 'agent_time', 'unit': currency, 'numerator': 'agent_time_cost_amount'},
+] -%}
+
 {%- set conversion = [
+    {'id': 'won_amount', 'unit': currency, 'numerator': 'won_amount', 'is_final': 'is_final_90d'},
+    {
+        'id': 'median_days_to_convert', 'unit': 'days', 'value': 'median_days_to_convert', 'is_final': 'is_final_90d',
+    },
     {
         'id': 'conversion_rate_cohort_30d', 'unit': 'rate', 'is_final': 'is_final_30d',
         'numerator': 'converted_lead_count_30d', 'denominator': 'lead_count',
@@ -174,7 +218,7 @@
     }) -%}
 {%- endfor -%}
 
-{%- for kpi in trading + service -%}
+{%- for kpi in trading + service + channels + actions + serving -%}
     {%- do kpi.update({'is_final': 'is_month_complete'}) -%}
 {%- endfor -%}
 {%- for kpi in retention -%}
@@ -232,13 +276,75 @@ acquisition_months as (
     select * from {{ ref('mart_acquisition__month') }}
 ),
 
-conversion_months as (
+attributed_months as (
+    select
+        month,
+        sum(attributed_new_customer_count) as attributed_new_customer_count,
+        sum(platform_conversion_gap_count) as platform_conversion_gap_count
+    from {{ ref('mart_acquisition__channel_month') }}
+    where attribution_model = {{ setting_text('acquisition_model') }}
+    group by month
+),
+
+-- Over channels, media is that of the month, and attributed net revenue is net revenue by order date, under every model.
+channel_months as (
+    select
+        acquisition.month,
+        acquisition.media_spend_amount,
+        attributed_months.attributed_new_customer_count,
+        attributed_months.platform_conversion_gap_count,
+        case when trading_months.month is null then 0 else trading_months.net_revenue_amount_by_order_date end
+            as attributed_net_revenue_amount,
+        acquisition.is_month_complete
+    from {{ ref('mart_acquisition__month') }} as acquisition
+    inner join attributed_months on attributed_months.month = acquisition.month
+    left join trading_months on trading_months.month = acquisition.month
+),
+
+action_months as (
+    select
+        actions.month,
+        {% for action_type in action_types -%}
+        sum(case when actions.action_type = '{{ action_type }}' then actions.action_count end) as {{ action_type }}_count,
+        {% endfor -%}
+        {% for action_type in ['click', 'order'] -%}
+        sum(case when actions.action_type = '{{ action_type }}' then actions.platform_reported_action_count end)
+            as {{ action_type }}_reported_count,
+        {% endfor -%}
+        max(media.media_spend_amount) as media_spend_amount,
+        coalesce(max(actions.as_of_date) >= {{ dbt.last_day('actions.month', 'month') }}, false) as is_month_complete
+    from {{ ref('mart_acquisition__channel_action_month') }} as actions
+    left join {{ ref('mart_acquisition__month') }} as media on media.month = actions.month
+    group by actions.month
+),
+
+served_months as (
+    select
+        cost_month as month,
+        cast(sum(cost_to_serve_amount) as decimal(28, 10)) as cost_to_serve_amount,
+        cast(sum(agent_time_cost_amount) as decimal(28, 10)) as agent_time_cost_amount,
+        coalesce({{ as_of('mart_kpis__month') }} >= {{ dbt.last_day('cost_month', 'month') }}, false) as is_month_complete
+    from {{ ref('fct_cost_to_serve') }}
+    group by cost_month
+),
+
+converted_leads as (
+    select
+        lead_month as month,
+        percentile_cont(0.5) within group (order by cast(days_to_convert as double)) as median_days_to_convert
+    from {{ ref('fct_leads') }}
+    where days_to_convert is not null
+    group by lead_month
+),
+
+channel_conversions as (
     select
         month,
         sum(lead_count) as lead_count,
         sum(converted_lead_count_30d) as converted_lead_count_30d,
         sum(converted_lead_count_90d) as converted_lead_count_90d,
         sum(converting_lead_count) as converting_lead_count,
+        {{ zero_without_rows('sum(case when won_lead_count > 0 then won_amount end)', 'sum(won_lead_count)') }} as won_amount,
         sum(session_count) as session_count,
         -- a channel without sessions has 0 of them with an order; that must not turn an unknown sum into 0
         {{ zero_without_rows('sum(case when session_count > 0 then session_with_order_count end)', 'sum(session_count)') }}
@@ -248,6 +354,14 @@ conversion_months as (
         coalesce(max(as_of_date) >= {{ dbt.last_day('month', 'month') }}, false) as is_month_complete
     from {{ ref('mart_conversion__channel_month') }}
     group by month
+),
+
+conversion_months as (
+    select
+        channel_conversions.*,
+        converted_leads.median_days_to_convert
+    from channel_conversions
+    left join converted_leads on converted_leads.month = channel_conversions.month
 ),
 
 service_days as (
@@ -291,6 +405,12 @@ kpis as (
     {{ kpi_rows('retention_months', retention) }}
     union all
     {{ kpi_rows('acquisition_months', acquisition) }}
+    union all
+    {{ kpi_rows('channel_months', channels) }}
+    union all
+    {{ kpi_rows('action_months', actions) }}
+    union all
+    {{ kpi_rows('served_months', serving) }}
     union all
     {{ kpi_rows('conversion_months', conversion) }}
     union all

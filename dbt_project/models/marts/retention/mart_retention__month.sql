@@ -200,9 +200,39 @@ suggestion as (
     where tenfold_days is not null
 ),
 
+-- A gap between purchases stands in the month of the later one.
+order_gaps as (
+    select
+        cast({{ dbt.date_trunc('month', 'ordered_date') }} as date) as month,
+        count(*) as order_gap_count,
+        sum(days_since_previous_order) as order_gap_days,
+        percentile_cont(0.5) within group (order by cast(days_since_previous_order as double)) as median_gap_days
+    from {{ ref('fct_customer_order_days') }}
+    where days_since_previous_order is not null
+    group by cast({{ dbt.date_trunc('month', 'ordered_date') }} as date)
+),
+
+lifespans as (
+    select
+        month,
+        sum(lapsed_customer_count) as lapsed_customer_count,
+        sum(living_customer_count) as living_customer_count,
+        max(lifespan_days) as lifespan_horizon_days,
+        sum(restricted_days) as customer_lifespan_days
+    from {{ ref('fct_lifespan_curves') }}
+    group by month
+),
+
 combined as (
     select
         counts.*,
+        coalesce(order_gaps.order_gap_count, 0) as order_gap_count,
+        coalesce(order_gaps.order_gap_days, 0) as order_gap_days,
+        order_gaps.median_gap_days,
+        coalesce(lifespans.lapsed_customer_count, 0) as lapsed_customer_count,
+        coalesce(lifespans.living_customer_count, 0) as living_customer_count,
+        lifespans.lifespan_horizon_days,
+        lifespans.customer_lifespan_days,
         counts.start_customer_count - counts.retained_customer_count as lost_customer_count,
         counts.known_customer_count - counts.start_customer_count as known_inactive_customer_count,
         coalesce(revenues.base_customer_count, 0) as base_customer_count,
@@ -225,6 +255,10 @@ combined as (
         on revenues.month = counts.month
     left join purchases
         on purchases.month = counts.month
+    left join order_gaps
+        on order_gaps.month = counts.month
+    left join lifespans
+        on lifespans.month = counts.month
     left join suggestion
         on 1 = 1
 ),
@@ -252,6 +286,11 @@ final as (
         cast(base_customer_count as bigint) as base_customer_count,
         cast(identified_order_count as bigint) as identified_order_count,
         cast(identified_known_amount_order_count as bigint) as identified_known_amount_order_count,
+        cast(order_gap_count as bigint) as order_gap_count,
+        cast(order_gap_days as bigint) as order_gap_days,
+        cast(lapsed_customer_count as bigint) as lapsed_customer_count,
+        cast(living_customer_count as bigint) as living_customer_count,
+        cast(lifespan_horizon_days as bigint) as lifespan_horizon_days,
         cast({{ setting('active_window_days') }} as bigint) as active_window_days,
         cast(active_window_days_suggested as bigint) as active_window_days_suggested,
         {{ published_amount('base_net_revenue_amount') }} as base_net_revenue_amount,
@@ -259,6 +298,9 @@ final as (
         {{ published_amount('capped_net_revenue_amount') }} as capped_net_revenue_amount,
         {{ published_amount('identified_ordered_revenue_amount') }} as identified_ordered_revenue_amount,
         margin_rate,
+        cast(customer_lifespan_days as decimal(18, 6)) as customer_lifespan_days,
+        {{ ratio('order_gap_days', 'order_gap_count') }} as average_days_between_orders,
+        cast(median_gap_days as double) as median_days_between_orders,
         {{ ratio('retained_customer_count', 'start_customer_count') }} as customer_retention_rate,
         {{ ratio('end_customer_count - new_customer_count', 'start_customer_count') }}
             as customer_retention_rate_period_formula,
@@ -268,6 +310,7 @@ final as (
         {{ ratio('capped_net_revenue_amount', 'base_net_revenue_amount') }} as gross_revenue_retention_rate,
         average_order_value_identified,
         orders_to_active_customers_ratio,
+        {{ ratio('start_customer_count', 'lost_customer_count') }} as expected_lifespan_months,
         average_order_value_identified * orders_to_active_customers_ratio
         * {{ ratio('start_customer_count', 'lost_customer_count') }} * cast(margin_rate as double)
             as customer_lifetime_value_simple,
