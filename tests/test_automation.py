@@ -7,7 +7,6 @@ import pytest
 
 from orchestration import operations, snapshots
 from orchestration.automation import BUILD_JOB, CYCLE_JOB
-from orchestration.contracts import load_contracts
 from orchestration.definitions import build_definitions
 from orchestration.errors import CxwError
 from orchestration.landing import ingest
@@ -43,9 +42,8 @@ def ask(repository):
 
 def take_in(site):
     with Ledger(site.settings.ledger_path) as ledger:
-        for contract in load_contracts(site.manifest, site.settings).values():
-            if contract.source in site.sources:
-                ingest(contract, site.settings, ledger)
+        for contract in site.contracts.values():
+            ingest(contract, site.settings, ledger)
 
 
 def publish(site):
