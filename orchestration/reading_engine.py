@@ -26,7 +26,7 @@ _ENGINE_MEMORY = "400MB"  # with Arrow's and Python's share a file of any size s
 
 # glibc: number of mallopt's parameter and its value. By itself it raises the size from which a block is mapped and
 # unmapped alone to what was freed last, and then keeps megabytes of holes between small blocks in up to 16 arenas.
-_FRUGAL_MALLOC = {-3: 65_536, -1: 65_536, -8: 2}
+_FRUGAL_MALLOC = {-3: 1 << 20, -1: 1 << 20, -8: 2}
 
 
 @functools.cache
