@@ -58,6 +58,19 @@ ledger as (
     group by cost_month
 ),
 
+-- Rows of spend and of sales and marketing costs that are in no amount, because their day has no exchange rate.
+unrated as (
+    select
+        month,
+        count(*) as row_count
+    from (
+        select spend_month as month from {{ ref('fct_marketing_spend') }} where is_rate_missing
+        union all
+        select cost_month as month from {{ ref('fct_costs') }} where is_rate_missing and category <> 'service'
+    ) as rows_without_rate
+    group by month
+),
+
 orders as (
     select
         order_month as month,
@@ -210,6 +223,7 @@ measured as (
         costs.*,
         coalesce(cohorts.new_customer_count, 0) as new_customer_count,
         coalesce(paid.paid_new_customer_count, 0) as paid_new_customer_count,
+        coalesce(unrated.row_count, 0) as unrated_cost_row_count,
         {{ less_refunds('orders.amount', 'orders.row_count', 'refunds.amount', 'refunds.row_count') }} as net_revenue_amount,
         cohort_margins.margin_amount_365d,
         paybacks.payback_days,
@@ -219,6 +233,7 @@ measured as (
     from costs
     left join cohorts on cohorts.month = costs.month
     left join paid on paid.month = costs.month
+    left join unrated on unrated.month = costs.month
     left join orders on orders.month = costs.month
     left join refunds on refunds.month = costs.month
     left join cohort_margins on cohort_margins.month = costs.month
@@ -237,6 +252,7 @@ final as (
         cast(month as date) as month,
         cast(new_customer_count as bigint) as new_customer_count,
         cast(paid_new_customer_count as decimal(24, 6)) as paid_new_customer_count,
+        cast(unrated_cost_row_count as bigint) as unrated_cost_row_count,
         {{ published_amount('media_spend_amount') }} as media_spend_amount,
         {% for category in categories -%}
         {{ published_amount(category ~ '_cost_amount') }} as {{ category }}_cost_amount,
