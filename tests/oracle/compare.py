@@ -204,8 +204,9 @@ def _check_kpis(book: Published, reference: Reference, reads: Mapping[str, Itera
         names = {row["kpi_id"], f"{row['kpi_id']}_{row['variant']}"}
         for cells in monthly.values():
             for column in names & set(cells.get((month,), {})):
-                if not agrees(_as_ratio(cells[month,][column]), _as_ratio(row["value"])):
-                    expected = cells[month,][column]
+                expected = cells[month,][column]
+                exact = expected if isinstance(expected, Near) else _as_ratio(expected)
+                if not agrees(exact, _as_ratio(row["value"])):
                     differences.append(Difference("mart_kpis__month", grain, "value", expected, row["value"]))
     return differences
 
