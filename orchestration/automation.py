@@ -100,7 +100,6 @@ def build_sensors(site: Site) -> list[dg.SensorDefinition]:
         description="Builds and publishes when accepted deliveries are newer than the published snapshot.",
     )
     def unpublished_data_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        fail_dead_runs(context.instance)
         busy = _busy(context.instance)
         if busy:
             return dg.SkipReason(busy)
@@ -139,6 +138,10 @@ def _find_work(site: Site) -> cycle.Work:
 
 
 def _busy(instance: dg.DagsterInstance) -> str:
-    """Why not to start anything: a run is under way or queued. What it leaves undone, the next tick finds."""
+    """Why not to start anything: a run is under way or queued. What it leaves undone, the next tick finds.
+
+    Runs whose process is gone are failed first: none of them may keep a tick from starting what it left undone.
+    """
+    fail_dead_runs(instance)
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=ACTIVE), limit=1)
     return f"run {runs[0].run_id[:8]} is under way" if runs else ""

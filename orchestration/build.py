@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration import project
 from orchestration.contracts import Contract
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -156,10 +157,14 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
         retired_keys=ledger.retired_customer_keys(),
         snapshot_id=snapshot_id,
     ).tables()
+    reach(CrashPoint.IDENTITY_FOUND)
     retired = tables["retired_customer_keys"].to_pylist()
     ledger.retire_customer_keys(snapshot_id, [row for row in retired if row["since_snapshot_id"] == snapshot_id])
+    reach(CrashPoint.IDENTITY_RETIRED)
     for name, rows in tables.items():
         warehouse.write("identity_output", name, rows)
+        reach(CrashPoint.IDENTITY_WRITING)
+    reach(CrashPoint.IDENTITY_WRITTEN)
     return {name: rows.num_rows for name, rows in tables.items()}
 
 
@@ -176,7 +181,9 @@ def weigh_channels(warehouse: Warehouse) -> int:
     from orchestration import attribution
 
     rows = attribution.markov_weights(warehouse.table("conformed", "int_attribution__transitions"))
+    reach(CrashPoint.WEIGHTS_FOUND)
     warehouse.write("attribution_output", "markov_weights", rows)
+    reach(CrashPoint.WEIGHTS_WRITTEN)
     return rows.num_rows
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from orchestration import project, rule_worker
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CATALOGUE
 from orchestration.instance import LOCATION, fail_dead_runs, open_instance, process_tag
 from orchestration.site import Site
@@ -111,6 +112,7 @@ def _execute(
         asset_selection=frozenset(keys),
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job.name),
     )
+    reach(CrashPoint.CYCLE_RUN_CREATED)
     return execute_run(InMemoryJob(job), run, instance)
 
 

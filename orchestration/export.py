@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.contracts import load_contracts
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.lineage import generated_inputs
 from orchestration.settings import Settings
@@ -90,6 +91,7 @@ def write_snapshot(
             for node in _models_of(manifest, schema):
                 said = generated_inputs(manifest, contracts, settings, node["unique_id"])
                 tables.append(_write_table(connection, node, f"{build}.{schema}", aside, said))
+                reach(CrashPoint.PUBLISH_WRITING)
         connection.execute("create schema snapshot.meta")
         (aside / "parquet" / "meta").mkdir()
         for name, rows in _meta(manifest, snapshot, checks, meta_tables).items():

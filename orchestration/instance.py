@@ -94,18 +94,25 @@ def process_tag() -> dict[str, str]:
     return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_boot_id()}:{_started_at(os.getpid())}"}
 
 
-def fail_dead_runs(instance: DagsterInstance) -> list[str]:
+def fail_dead_runs(instance: DagsterInstance, *, no_daemon_is_alive: bool = False) -> list[str]:
     """Mark runs as failed that say they are under way although their process is gone; returns their ids.
 
     Dagster notices a worker that dies below a living code server; after a kill of everything, or of `cxw run`, a
     run would stay "started" for ever and keep the writer pool. A run of another host is left alone.
+
+    Args:
+        no_daemon_is_alive: nothing of this home's daemon runs (it is about to be started), so that a run which never
+            came to naming its process is dead as well.
     """
     import dagster as dg
 
     dead = []
-    active = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    # Not started: `cxw run` names its process with the run and may be killed before the first event of it.
+    active = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    active += [dg.DagsterRunStatus.CANCELING]
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=active)):
-        if _is_gone(run):
+        is_orphan = no_daemon_is_alive and PROCESS_TAG not in run.tags
+        if is_orphan or _is_gone(run):
             instance.report_run_failed(run, "The process of this run is gone. Safe to rerun: `cxw run`.")
             dead.append(run.run_id)
     return dead

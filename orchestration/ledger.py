@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.ledger_rows import Delivery, Gap, Publish, Sighting, State
 
@@ -123,6 +124,8 @@ class Ledger:
                 "insert or replace into sightings values (?, ?, ?, ?, ?, ?)",
                 [(s.source, s.table, s.file_name, s.size, s.mtime_ns, s.inode) for s in sightings],
             )
+            reach(CrashPoint.LEDGER_RECORDING)
+        reach(CrashPoint.LEDGER_RECORDED)
         return written
 
     def deliveries(

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from orchestration import accounting, cycle, lease, snapshots
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.ledger import Ledger
 from orchestration.quarantine import set_aside
@@ -61,6 +62,7 @@ def run_cycle(settings: Settings, say: Say, *, wait_seconds: float = LEASE_WAIT_
         if work.is_empty and not work.waiting:
             return _report(site, 0, f"{work}: {_served(settings)}")
         say(str(work))
+        reach(CrashPoint.CYCLE_FOUND)
         if work.is_empty:  # files that may still be growing: nothing is built before one of them is whole
             return _run_if_changed(site, work.waiting)
         return _run(site, (*work.tables, *work.waiting))

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration import accounting, check_results, progress, quality, registration
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.instance import WRITER_POOL
@@ -47,10 +48,12 @@ def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.Asse
                 for result in quality.judge_mart(writer, node["name"], suite) if suite else ():
                     yield quality.to_dagster(result, dg.AssetKey([GROUP, node["name"]]))
                 progress.tell("window", node["name"], number, len(marts))
+                reach(CrashPoint.PUBLISH_JUDGING)
             accounting.raise_if_required_is_missing(writer.site, writer.ledger)
             accounting.reconcile(writer.ledger, writer.typed_rows())
             results = check_results.kept(writer.settings)
             check_results.raise_if_held(results)
+            reach(CrashPoint.PUBLISH_JUDGED)
             yield from _publish(writer, results)
 
     return publish_marts

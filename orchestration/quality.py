@@ -16,6 +16,7 @@ import dagster as dg
 from orchestration import check_results
 from orchestration.accounting import spelled_dates
 from orchestration.contracts import Contract
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.project import NodeResult
@@ -71,7 +72,9 @@ def judge_table(
         results = [before.get(check.check_name, check) for check in nothing]
     rules = {rule.name for rule in suite.rules} if suite else set()
     results = [*(counts or [check for name, check in before.items() if name not in rules]), *results]
+    reach(CrashPoint.DOOR_JUDGED)
     check_results.keep(writer.settings, "door", contract.name, results)
+    reach(CrashPoint.DOOR_KEPT)
     writer.ledger.hold(contract.source, contract.table, days if check_results.failures(results) else ())
     return results
 

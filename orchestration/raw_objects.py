@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.contracts import Contract
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.filenames import FileName, printable
 from orchestration.intake import Candidate, landing_folder
@@ -73,12 +74,15 @@ def take_in(
 
 def _keep(copies: Mapping[Path, Path]) -> None:
     """Put copies in their places for good. Syncs run side by side: the file system joins them into few writes."""
+    reach(CrashPoint.INTAKE_COPIED)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(_sync, copies))
+        reach(CrashPoint.INTAKE_SYNCED)
         for temporary, target in copies.items():
             # The name is the checksum: what stands there already is the same, or was damaged and is mended.
             temporary.chmod(0o444)
             move(temporary, target)
+        reach(CrashPoint.INTAKE_KEPT)
         list(pool.map(_sync, {target.parent for target in copies.values()}))
 
 
@@ -117,6 +121,7 @@ def _copy(candidate: Candidate, folder: int, temporary: Path, contract: Contract
             while block := _read_block(reader, where):
                 digest.update(block)
                 writer.write(block)
+                reach(CrashPoint.INTAKE_COPYING)
                 if time.monotonic() > deadline:
                     message = f"reading took longer than max_file_seconds {settings.max_file_seconds}"
                     raise CxwError("E-LND-005", message, where=where)

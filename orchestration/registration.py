@@ -15,6 +15,7 @@ from typing import Any
 from orchestration import build
 from orchestration.backlog import typed_path
 from orchestration.contracts import Contract
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.ledger import Ledger
 from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
@@ -74,6 +75,7 @@ def ensure_registered(
         conflicts = warehouse.register(contract, paths, are_added=True)
     else:
         conflicts = build.register_table(contract, settings, ledger, warehouse)
+    reach(CrashPoint.DOOR_REGISTERED)
     note = Registered(
         contract.source,
         contract.table,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration import build
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.export import DATABASE, CheckResult, PublishedTable, file_sha256, write_snapshot
 from orchestration.ledger_rows import Publish
@@ -77,6 +78,7 @@ def publish(
     aside = settings.published / f".building-{snapshot_id}"
     shutil.rmtree(aside, ignore_errors=True)
     (aside / "parquet").mkdir(parents=True)
+    reach(CrashPoint.PUBLISH_BEGUN)
     published_at = datetime.now(UTC)
     snapshot = {
         "snapshot_id": snapshot_id,
@@ -85,6 +87,7 @@ def publish(
         "previous_snapshot_id": current_snapshot(settings),
     }
     tables = write_snapshot(settings, manifest, aside, snapshot, checks, meta_tables)
+    reach(CrashPoint.PUBLISH_WRITTEN)
     description = {
         **snapshot,
         "published_at": published_at.isoformat(),
@@ -92,12 +95,18 @@ def publish(
         "tables": [asdict(table) for table in tables],
     }
     (aside / "manifest.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    reach(CrashPoint.PUBLISH_DESCRIBED)
     _make_durable(aside)
+    reach(CrashPoint.PUBLISH_DURABLE)
     shutil.rmtree(target, ignore_errors=True)  # the same id left by a crash before its pointer moved
     aside.rename(target)
+    reach(CrashPoint.PUBLISH_NAMED)
     _point_to(settings, snapshot_id)
+    reach(CrashPoint.PUBLISH_POINTED)
     _record(settings, ledger, snapshot_id)
+    reach(CrashPoint.PUBLISH_RECORDED)
     sweep(settings)
+    reach(CrashPoint.PUBLISH_SWEPT)
     return Publication(snapshot_id, target, tuple(tables))
 
 
@@ -164,6 +173,7 @@ def _point_to(settings: Settings, snapshot_id: str) -> None:
     fresh = settings.published / ".current-next"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(snapshot_id, target_is_directory=True)
+    reach(CrashPoint.PUBLISH_POINTER_READY)
     fresh.replace(settings.published / "current")
     _sync_folder(settings.published)
 

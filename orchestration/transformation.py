@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from orchestration import build, check_results, project, quality
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.instance import WRITER_POOL
 from orchestration.lineage import (
@@ -136,6 +137,7 @@ def _phase_assets(site: Site, translator: WarehouseTranslator, phase: str) -> dg
                 yield from _begin(context, writer)
             selected = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else None
             results = writer.run_phase(phase, selected)
+            reach(CrashPoint(f"build_{phase}.built"))
             yield from _phase_events(context, writer, translator, phase, results)
 
     return build_phase
@@ -146,7 +148,9 @@ def _begin(context: dg.AssetExecutionContext, writer: Writer) -> Iterator[dg.Ass
     quality.refuse_held_tables(writer)
     for place in ("rooms", "window"):
         check_results.forget(writer.settings, place)
+    reach(CrashPoint.CONFORMED_BEGINS)
     as_of = writer.register_inputs()
+    reach(CrashPoint.CONFORMED_INPUTS)
     context.log.info(f"build {writer.snapshot_id} begins")
     yield dg.AssetMaterialization(
         dg.AssetKey([INPUT_SOURCE, "observed_through"]), metadata={"tables": len(writer.site.contracts)}

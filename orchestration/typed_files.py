@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from orchestration.backlog import quarantine_path, reading_fingerprint, typed_path
 from orchestration.contracts import Contract
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules, Source, groups, read_small
 from orchestration.filenames import format_of
@@ -48,12 +49,14 @@ def read_deliveries(
     scratch = settings.typed / "incoming"
     shutil.rmtree(scratch, ignore_errors=True)  # one writer per home, so nothing in here is alive
     scratch.mkdir(parents=True)
+    reach(CrashPoint.READING_BEGUN)
     outcomes: dict[int, tuple[Delivery, float]] = {}
     sources = [Source(each, object_path(settings, each.sha256), format_of(each.file_name)) for each in deliveries]
     fingerprints = {refused: reading_fingerprint(contract, settings, was_refused=refused) for refused in (False, True)}
     for bundle, is_large in _bundles(sources):
         started = time.monotonic()
         _write(bundle, is_large, contract, settings, scratch, row_rules)
+        reach(CrashPoint.READING_WRITTEN)
         made = [_settle(source, contract, settings, scratch, fingerprints) for source in bundle]
         share = (time.monotonic() - started) / len(bundle)
         outcomes |= {id(source.delivery): (outcome, share) for source, outcome in zip(bundle, made, strict=True)}
@@ -73,7 +76,9 @@ def _settle(
     else:
         written.unlink(missing_ok=True)
         typed.unlink(missing_ok=True)
+    reach(CrashPoint.READING_TYPED_KEPT)
     _write_quarantine(source, quarantine_path(settings, outcome), scratch)
+    reach(CrashPoint.READING_REJECTS_KEPT)
     return outcome
 
 

@@ -25,7 +25,14 @@ from pathlib import Path
 from types import FrameType
 
 from orchestration.errors import CxwError
-from orchestration.instance import LOCATION, MODULE, dagster_environment, write_configuration
+from orchestration.instance import (
+    LOCATION,
+    MODULE,
+    dagster_environment,
+    fail_dead_runs,
+    open_instance,
+    write_configuration,
+)
 from orchestration.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -58,6 +65,9 @@ def serve(settings: Settings, port: int, say: Callable[[str], None], host: str =
             raise CxwError("E-UI-001", "this home has a UI already", where=str(settings.home)) from None
         if not _is_free(port, host):
             raise CxwError("E-UI-001", "the port is taken", where=str(port), next_command=f"cxw ui --port {port + 1}")
+        with open_instance(settings) as instance:  # we hold ui.lock: no daemon of this home is alive
+            for run_id in fail_dead_runs(instance, no_daemon_is_alive=True):
+                say(f"run {run_id[:8]} died with its process; what it left undone is found again")
         return _Family(settings, port, say, host).run()
     finally:
         os.close(lock)

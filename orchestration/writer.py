@@ -15,6 +15,7 @@ import dagster as dg
 
 from orchestration import build, landing, lease, progress, project, registration
 from orchestration.contracts import Contract
+from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.instance import process_tag
 from orchestration.landing import IngestResult
@@ -96,6 +97,7 @@ class Writer:
         for contract in self.site.contracts.values():
             self.register(contract)
         registration.begin_build(self.warehouse, self.snapshot_id)
+        reach(CrashPoint.CONFORMED_NOTED)
         site = self.site
         return build.register_pipeline_inputs(
             site.manifest, site.contracts, site.sources, self.settings, self.ledger, self.warehouse
@@ -111,6 +113,7 @@ class Writer:
             nonlocal done
             done += unique_id in self.site.manifest["nodes"]  # dbt "builds" exposures too
             progress.tell(phase, unique_id.split(".")[2], done, total)
+            reach(CrashPoint(f"build_{phase}.node"))
 
         if selected is None:
             return build.run_phase(self.settings, self.site.sources, phase, self.snapshot_id, on_node)

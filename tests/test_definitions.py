@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 
 from orchestration.contracts import configured_sources, load_contracts
+from orchestration.crash_points import CrashPoint
 from orchestration.definitions import build_definitions
 from orchestration.lineage import phases_of
 from orchestration.settings import load_settings
@@ -133,3 +134,12 @@ def test_importing_the_definitions_reads_nothing(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert run.stdout.strip() == "False"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_every_step_that_writes_names_the_points_where_it_may_be_killed(repository, tiny_site):
+    """`tests/faults/test_crash_points.py` kills a cycle at each; a delivered table passes intake, reading and door."""
+    graph = repository.asset_graph
+    steps = {graph.get(key).assets_def.node_def.name for key in graph.executable_asset_keys}
+    steps -= {name.replace(".", "__") for name in tiny_site.contracts}
+    assert len(steps) >= 6
+    assert steps <= {point.partition(".")[0] for point in CrashPoint}

@@ -60,3 +60,18 @@ def test_a_living_run_and_one_of_another_host_are_left_alone(instance):
     run_of(instance, "another-host:1:boot:1")
     instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
     assert fail_dead_runs(instance) == []
+
+
+def test_a_run_killed_before_its_first_event_does_not_stay_for_ever(instance):
+    host, _, boot, _ = process_tag()[PROCESS_TAG].split(":")
+    tags = {PROCESS_TAG: f"{host}:{os.getpid()}:{boot}:1"}
+    run = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.NOT_STARTED, tags=tags)
+    assert fail_dead_runs(instance) == [run.run_id]
+
+
+def test_before_a_daemon_starts_every_run_without_a_process_is_dead(instance):
+    unnamed = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
+    alive = run_of(instance, process_tag()[PROCESS_TAG])
+    assert fail_dead_runs(instance) == []
+    assert fail_dead_runs(instance, no_daemon_is_alive=True) == [unnamed.run_id]
+    assert instance.get_run_by_id(alive.run_id).status == dg.DagsterRunStatus.STARTED

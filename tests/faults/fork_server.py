@@ -1,0 +1,103 @@
+"""A process that has everything imported and forks one child per command: `python -m faults.fork_server <home>`.
+
+A cycle costs twelve seconds of imports before it does anything; a matrix of crashes cannot pay that each time. The
+server opens no database and starts no thread of ours before it forks, so that a child is as good as a fresh process.
+Lines in: {"arguments": […], "environment": {…}, "output": path, "seconds": n}. Lines out: {"code": …, "seconds": …};
+a negative code is the signal that ended the child, -9 also when it took longer than `seconds`.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def warm(home: Path) -> None:
+    import dagster_dbt  # noqa: F401
+    import duckdb  # noqa: F401
+    import great_expectations.expectations.core
+    import great_expectations.validator.validator  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import scipy.sparse.csgraph  # noqa: F401
+
+    import orchestration.definitions
+    import orchestration.execution  # noqa: F401
+    from orchestration import cli, operations, project, rule_engine  # noqa: F401
+    from orchestration.settings import load_settings
+    from orchestration.site import open_site
+
+    settings = load_settings(home)
+    site = open_site(settings)
+    os.environ.update(project.environment(settings, site.sources))
+    project._parsed(str(settings.dbt_target), os.environ["WAREHOUSE_STAGING_MODELS"], project.fingerprint(site.sources))
+
+
+def run(home: Path, order: dict) -> dict:
+    started = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _be_cxw(home, order)
+    deadline = started + order.get("seconds", 300)
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            _learn(home)
+            return {"code": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - started}
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _learn(home: Path) -> None:
+    """Import what the child had to import itself, so that the next one need not."""
+    path = home.with_name("imported.txt")
+    for name in path.read_text(encoding="utf-8").split() if path.exists() else ():
+        if name not in sys.modules and not name.startswith(("__", "faults")):
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    path.unlink(missing_ok=True)
+
+
+def _be_cxw(home: Path, order: dict) -> None:
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.update(order.get("environment", {}))
+    from orchestration.cli import main
+
+    code = 99
+    try:
+        main(["--home", str(home), *order["arguments"]])
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        home.with_name("imported.txt").write_text("\n".join(sys.modules), encoding="utf-8")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def serve() -> None:
+    home = Path(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # nothing that a library prints may look like an answer
+    warm(home)
+    answers.write('{"ready": true}\n')
+    for line in sys.stdin:
+        answers.write(json.dumps(run(home, json.loads(line))) + "\n")
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,158 @@
+"""A home with one published snapshot and one delivery waiting, put back to that state as often as a test likes.
+
+Lives here: the home, its copy, a warm process that runs `cxw` in it, what readers see. Does not live here: what is
+done to it (the tests). Landing lies outside of the home: it belongs to the senders, and inodes are part of what intake
+remembers of a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.settings import Settings, load_settings
+from orchestration.snapshots import current_snapshot, verify
+
+TESTS = Path(__file__).parent.parent
+EXTRACTS = TESTS / "extracts"
+ORDERS = "order_id,customer_id,ordered_at,status,currency_code,updated_at\n"
+LINES = "order_id,line_number,quantity,unit_price_amount\n"
+# What names the snapshot that it was made in cannot be the same after a crash used up a number.
+NAMES_ITS_SNAPSHOT = {"core.customer_key_history"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code (negative: the signal), what it said, how long it took."""
+
+    code: int
+    said: str
+    seconds: float
+
+
+class Lab:
+    """One home below `folder`. `first` and `second` are the hashes of its two undisturbed snapshots."""
+
+    def __init__(self, folder: Path, sources: tuple[str, ...] = ()) -> None:
+        self.folder, self.home, self.landing = folder, folder / "home", folder / "landing"
+        self.home.mkdir(parents=True)
+        self._pristine = folder / "pristine"
+        shutil.copytree(EXTRACTS, self.landing, ignore=shutil.ignore_patterns("README.md", "cxw.toml"))
+        lines = [
+            (EXTRACTS / "cxw.toml").read_text(),
+            f'landing = "{self.landing}"',
+            "settle_seconds = 0",
+            "threads = 1",
+        ]
+        (self.home / "cxw.toml").write_text("\n".join([*lines, f"sources = {list(sources)!r}", ""]))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "faults.fork_server", str(self.home)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=TESTS.parent,
+        )  # fmt: skip
+        self._server.stdout.readline()
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(self.home, {})
+
+    def close(self) -> None:
+        self._server.stdin.close()
+        self._server.wait()
+        self._server.stdout.close()
+
+    def cxw(self, *arguments: str, seconds: float = 300, **environment: str) -> Ended:
+        """One command of `cxw` in a process of its own."""
+        output = self.folder / "said.txt"
+        order = {"arguments": arguments, "environment": environment, "output": str(output), "seconds": seconds}
+        self._server.stdin.write(json.dumps(order) + "\n")
+        self._server.stdin.flush()
+        answer = json.loads(self._server.stdout.readline())
+        return Ended(answer["code"], output.read_text(), answer["seconds"])
+
+    def deliver_next_day(self) -> None:
+        """A day of orders, one of its rows bad, a correction of the day before and a delivery that repeats itself."""
+        rows = [f"{7000 + n},1001,2026-04-02T10:00:00+02:00,paid,EUR,2026-04-02T10:00:00+02:00\n" for n in range(8)]
+        rows.append("7009,1001,yesterday,paid,EUR,2026-04-02T10:00:00+02:00\n")
+        self.put("ecommerce.orders", "orders_2026-04-02.csv", ORDERS + "".join(rows))
+        self.put("ecommerce.orders", "again_2026-04-02.csv", ORDERS + "".join(rows))
+        lines = "".join(f"{7000 + n},1,1,{n}.50\n" for n in range(8))
+        self.put("ecommerce.order_lines", "order_lines_2026-04-02.csv", LINES + lines)
+        self.put("ecommerce.order_lines", "order_lines_2026-04-02.r2.csv", LINES + lines.replace("3.50", "3.75"))
+
+    def put(self, table: str, name: str, content: str | bytes) -> Path:
+        path = self.landing.joinpath(*table.split(".")) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def keep(self) -> None:
+        """This state is the one to go back to."""
+        shutil.rmtree(self._pristine, ignore_errors=True)
+        shutil.copytree(self.home, self._pristine, symlinks=True)
+
+    def restore(self) -> None:
+        shutil.rmtree(self.home)
+        shutil.copytree(self._pristine, self.home, symlinks=True)
+
+    def hashes(self) -> dict[str, str]:
+        """Content hash by published table of the snapshot that readers see; its files are those of its manifest."""
+        snapshot_id = current_snapshot(self.settings)
+        assert snapshot_id is not None, "readers see nothing"
+        assert verify(self.settings, snapshot_id) == [], "a file of the served snapshot is not the one of its manifest"
+        manifest = json.loads((self.settings.published / snapshot_id / "manifest.json").read_bytes())
+        return {
+            f"{table['schema']}.{table['name']}": table["content_hash"]
+            for table in manifest["tables"]
+            if table["schema"] != "meta" and f"{table['schema']}.{table['name']}" not in NAMES_ITS_SNAPSHOT
+        }
+
+    def served_ids(self) -> set[str]:
+        """Snapshot ids that the rows of the served marts carry; more than one would be a mixture."""
+        path = (self.settings.published / "current" / "cxw.duckdb").resolve()
+        with duckdb.connect(str(path), read_only=True) as connection:
+            marts = connection.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+            found = {row[0] for row in connection.execute("select snapshot_id from meta.snapshot").fetchall()}
+            for (mart,) in marts:
+                sql = f"select distinct snapshot_id from marts.{mart}"
+                found |= {row[0] for row in connection.execute(sql).fetchall()}
+        return found
+
+    def run_states(self) -> list[str]:
+        """States of all runs that Dagster knows, oldest first."""
+        path = self.home / "dagster" / "history" / "runs.db"
+        path = path if path.exists() else self.home / "dagster" / "history" / "runs" / "runs.db"
+        with sqlite3.connect(path) as connection:
+            return [row[0] for row in connection.execute("select status from runs order by id")]
+
+    def leftovers(self) -> list[str]:
+        """What a crash may leave and a finished cycle may not."""
+        home = self.settings
+        places = (home.published.glob(".*"), (home.raw_objects / "incoming").glob("*"), home.typed.glob("incoming/*"))
+        return [str(path.relative_to(self.home)) for paths in places for path in paths]
+
+
+def any_address(text: str) -> bool:
+    """Whether a text holds something that looks like a person's address."""
+    return re.search(r"[\w.]+@[\w.]+\.\w+", text) is not None
+
+
+def make_lab(folder: Path, **options: Any) -> Lab:
+    """A lab with its first snapshot published and the next day's files in landing."""
+    lab = Lab(folder, **options)
+    first = lab.cxw("run")
+    assert first.code == 0, first.said
+    lab.first = lab.hashes()
+    lab.deliver_next_day()
+    lab.keep()
+    return lab
