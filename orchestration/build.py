@@ -164,7 +164,6 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
     for name, rows in tables.items():
         warehouse.write("identity_output", name, rows)
         reach(CrashPoint.IDENTITY_WRITING)
-    reach(CrashPoint.IDENTITY_WRITTEN)
     return {name: rows.num_rows for name, rows in tables.items()}
 
 
@@ -181,7 +180,6 @@ def weigh_channels(warehouse: Warehouse) -> int:
     from orchestration import attribution
 
     rows = attribution.markov_weights(warehouse.table("conformed", "int_attribution__transitions"))
-    reach(CrashPoint.WEIGHTS_FOUND)
     warehouse.write("attribution_output", "markov_weights", rows)
     reach(CrashPoint.WEIGHTS_WRITTEN)
     return rows.num_rows

@@ -229,6 +229,11 @@ def main(arguments: list[str] | None = None) -> Any:
     except Exception as error:
         if is_debug:
             raise
+        from orchestration.disk import as_disk_error
+
+        if told := as_disk_error(error):
+            click.echo(click.style(str(told), fg="red"), err=True)
+            sys.exit(told.exit_code)
         kind = type(error).__name__
         click.echo(click.style(f"E-RUN-003 {kind}. Next: cxw --debug …", fg="red"), err=True)
         sys.exit(3)

@@ -22,11 +22,9 @@ RECORD = "record"
 class CrashPoint(StrEnum):
     """What has happened so far, and what has not."""
 
-    CYCLE_FOUND = "cycle.found"  # the work is known, no run exists
     CYCLE_RUN_CREATED = "cycle.run_created"  # Dagster knows the run, none of its steps has begun
     INTAKE_COPYING = "intake.copying"  # a part of the bytes is copied aside
     INTAKE_COPIED = "intake.copied"  # all bytes are copied aside, none is synced
-    INTAKE_SYNCED = "intake.synced"  # synced, not yet under its checksum
     INTAKE_KEPT = "intake.kept"  # under its checksum, the ledger does not know it
     READING_BEGUN = "reading.begun"  # the scratch folder is there
     READING_WRITTEN = "reading.written"  # typed rows are written aside
@@ -36,8 +34,6 @@ class CrashPoint(StrEnum):
     LEDGER_RECORDED = "ledger.recorded"  # the deliveries count
     DOOR_REGISTERED = "door.registered"  # rows in force are in the build file, the note of it is not
     DOOR_JUDGED = "door.judged"  # the rules have spoken, nothing is kept of it
-    DOOR_KEPT = "door.kept"  # their results are kept, the ledger holds no date yet
-    CONFORMED_BEGINS = "build_conformed.begins"  # results of the last build are forgotten
     CONFORMED_NOTED = "build_conformed.noted"  # the build file says which snapshot it is for, nothing else is new
     CONFORMED_INPUTS = "build_conformed.inputs"  # how far tables are observed is written
     CONFORMED_NODE = "build_conformed.node"  # between two models
@@ -45,25 +41,20 @@ class CrashPoint(StrEnum):
     IDENTITY_FOUND = "resolve_identity.found"  # people are found, nothing is written
     IDENTITY_RETIRED = "resolve_identity.retired"  # the ledger has the retired keys of a build that is not published
     IDENTITY_WRITING = "resolve_identity.writing"  # some of the tables are written
-    IDENTITY_WRITTEN = "resolve_identity.written"
     CORE_NODE = "build_core.node"
     CORE_BUILT = "build_core.built"
-    WEIGHTS_FOUND = "weigh_channels.found"
     WEIGHTS_WRITTEN = "weigh_channels.written"
     MARTS_NODE = "build_marts.node"
     MARTS_BUILT = "build_marts.built"
     PUBLISH_JUDGING = "publish.judging"  # some marts are judged at the window
     PUBLISH_JUDGED = "publish.judged"  # every check has passed
-    PUBLISH_BEGUN = "publish.begun"  # an empty folder aside
     PUBLISH_WRITING = "publish.writing"  # some tables are in the database aside
     PUBLISH_WRITTEN = "publish.written"  # the database aside is whole, it has no manifest
     PUBLISH_DESCRIBED = "publish.described"  # the manifest is written, nothing is synced
-    PUBLISH_DURABLE = "publish.durable"  # synced, still under the name of a building site
     PUBLISH_NAMED = "publish.named"  # under its own name, readers still see the one before
     PUBLISH_POINTER_READY = "publish.pointer_ready"  # the new pointer exists beside the old one
     PUBLISH_POINTED = "publish.pointed"  # readers see it, the ledger does not know
     PUBLISH_RECORDED = "publish.recorded"  # the ledger knows, expired snapshots are still there
-    PUBLISH_SWEPT = "publish.swept"  # Dagster has not heard of it
 
 
 _passed: Counter[str] = Counter()

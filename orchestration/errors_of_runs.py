@@ -81,6 +81,30 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-DBT-003 models/core/fct_orders.sql: the model could not be built",
         3,
     ),
+    "E-DSK-001": CatalogueEntry(
+        "less free space than the next build needs",
+        "free some, or lower snapshots_kept; then `cxw run`",
+        "E-DSK-001 .cxw: 120 MB free, the next build needs 400 MB (2.5 x the last) Next: cxw snapshots list",
+        3,
+    ),
+    "E-DSK-002": CatalogueEntry(
+        "a folder of the home that cannot be written",
+        "give the service user the right to write it, then `cxw run`",
+        "E-DSK-002 .cxw/build: the folder cannot be written Next: cxw run",
+        3,
+    ),
+    "E-DSK-003": CatalogueEntry(
+        "a write that failed in the middle: full disk, no inodes, quota, read-only",
+        "free some space, then `cxw run`: what was half written is thrown away by it",
+        "E-DSK-003 a write failed: no space, no inodes, over quota or read-only Next: cxw run",
+        3,
+    ),
+    "E-DSK-004": CatalogueEntry(
+        "a build file with bytes that are not its own",
+        "`cxw run` makes it again; look at the disk",
+        "E-DSK-004 models/core/fct_orders.sql: the build file is damaged; it is removed Next: cxw run",
+        3,
+    ),
     "E-PUB-001": CatalogueEntry(
         "a published table would hold a direct identifier",
         "drop the column from the model",
@@ -95,7 +119,7 @@ RUNS: dict[str, CatalogueEntry] = {
     ),
     "E-PUB-003": CatalogueEntry(
         "a snapshot's files do not match its manifest",
-        "roll back to another one or `cxw rebuild`",
+        "`cxw run` serves the newest whole snapshot and makes this one again",
         "E-PUB-003 000007-5b1c: cxw.duckdb does not match the manifest. Next: cxw rebuild",
         3,
     ),

@@ -115,7 +115,7 @@ def _table_asset(
     )  # fmt: skip
     def ingest_table(context: dg.AssetExecutionContext) -> Iterator[Any]:
         writer: Writer = context.resources.writer
-        with reporting_errors():
+        with reporting_errors(writer.settings):
             started = time.monotonic()
             days = _asked_dates(context, writer)
             rules = row_rules(suite)

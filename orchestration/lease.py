@@ -1,7 +1,8 @@
 """The right to write to one home: a file lock that names its holder and dies with the process.
 
-Lives here: taking the lease, waiting for it, saying who has it. Every run takes it, whether `cxw` or the Dagster
-daemon started it, so two backfills queue and a second installation is refused with the holder's name.
+Lives here: taking the lease, waiting for it, saying who has it, noticing that its last holder died. Every run takes it,
+whether `cxw` or the Dagster daemon started it, so two backfills queue and a second installation is refused with the
+holder's name.
 Does not live here: the pool that keeps Dagster from starting two writing runs (`instance.py`).
 """
 
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestration.disk import distrust_build
 from orchestration.errors import CxwError
 from orchestration.settings import Settings
 
@@ -97,6 +99,8 @@ def hold(
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _lock(descriptor, path, time.monotonic() + max(wait_seconds, GRACE_SECONDS), on_wait)
+        if os.fstat(descriptor).st_size:  # the last holder died with its name on it
+            distrust_build(settings)
         holder = Holder(what, os.getpid(), socket.gethostname(), datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ"))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)

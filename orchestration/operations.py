@@ -16,8 +16,7 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
-from orchestration import accounting, cycle, lease, snapshots
-from orchestration.crash_points import CrashPoint, reach
+from orchestration import accounting, cycle, disk, lease, snapshots
 from orchestration.errors import CxwError
 from orchestration.ledger import Ledger
 from orchestration.quarantine import set_aside
@@ -55,14 +54,12 @@ def run_cycle(settings: Settings, say: Say, *, wait_seconds: float = LEASE_WAIT_
     """One cycle: whatever is new, missing or stale; the exit code of `architecture.md`."""
     with _writing(settings, "cxw run", say, wait_seconds) as site:
         with Ledger(settings.ledger_path) as ledger:
-            recorded = snapshots.reconcile(settings, ledger)
-            if recorded:
-                say(f"snapshot {recorded} was published before a crash; the ledger says so now")
+            for found in snapshots.reconcile(settings, ledger):
+                say(found)
             work = cycle.find_work(site, ledger)
         if work.is_empty and not work.waiting:
             return _report(site, 0, f"{work}: {_served(settings)}")
         say(str(work))
-        reach(CrashPoint.CYCLE_FOUND)
         if work.is_empty:  # files that may still be growing: nothing is built before one of them is whole
             return _run_if_changed(site, work.waiting)
         return _run(site, (*work.tables, *work.waiting))
@@ -156,6 +153,7 @@ def _run_if_changed(site: Site, tables: Sequence[str], **options: Any) -> Report
 def _run(site: Site, tables: Sequence[str], **options: Any) -> Report:
     from orchestration.execution import run_job
 
+    disk.require_room(site.settings)
     outcome = run_job(site, tables, **options)
     if outcome.is_stopped:
         raise KeyboardInterrupt

@@ -42,7 +42,7 @@ def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.Asse
     )
     def publish_marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         writer: Writer = context.resources.writer
-        with reporting_errors():
+        with reporting_errors(writer.settings):
             for number, node in enumerate(marts, start=1):
                 suite = suites.get(node["name"])
                 for result in quality.judge_mart(writer, node["name"], suite) if suite else ():

@@ -74,7 +74,6 @@ def judge_table(
     results = [*(counts or [check for name, check in before.items() if name not in rules]), *results]
     reach(CrashPoint.DOOR_JUDGED)
     check_results.keep(writer.settings, "door", contract.name, results)
-    reach(CrashPoint.DOOR_KEPT)
     writer.ledger.hold(contract.source, contract.table, days if check_results.failures(results) else ())
     return results
 

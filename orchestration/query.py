@@ -40,7 +40,7 @@ def connect_published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]
     """A connection to the current snapshot: read-only, no files, no extensions, memory and threads fixed.
 
     Raises:
-        CxwError: E-PUB-004 before the first publish.
+        CxwError: E-PUB-004 before the first publish, E-PUB-003 for a file that is damaged.
     """
     import duckdb
 
@@ -48,11 +48,15 @@ def connect_published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]
     if not path.exists():
         raise CxwError("E-PUB-004", "nothing is published yet", where=str(settings.published), next_command="cxw run")
     scratch = settings.home / "scratch"
-    connection = duckdb.connect(
-        str(path.resolve()),  # the snapshot's own path: DuckDB keeps one instance per path and process
-        read_only=True,
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
-    )
+    try:
+        connection = duckdb.connect(
+            str(path.resolve()),  # the snapshot's own path: DuckDB keeps one instance per path and process
+            read_only=True,
+            config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+        )
+    except duckdb.IOException:
+        message = "the published database cannot be opened"
+        raise CxwError("E-PUB-003", message, where=str(path), next_command="cxw run") from None
     try:
         for name, value in (
             ("temp_directory", str(scratch)),

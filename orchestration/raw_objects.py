@@ -77,7 +77,6 @@ def _keep(copies: Mapping[Path, Path]) -> None:
     reach(CrashPoint.INTAKE_COPIED)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(_sync, copies))
-        reach(CrashPoint.INTAKE_SYNCED)
         for temporary, target in copies.items():
             # The name is the checksum: what stands there already is the same, or was damaged and is mended.
             temporary.chmod(0o444)

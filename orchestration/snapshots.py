@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,6 @@ def publish(
     aside = settings.published / f".building-{snapshot_id}"
     shutil.rmtree(aside, ignore_errors=True)
     (aside / "parquet").mkdir(parents=True)
-    reach(CrashPoint.PUBLISH_BEGUN)
     published_at = datetime.now(UTC)
     snapshot = {
         "snapshot_id": snapshot_id,
@@ -97,7 +96,6 @@ def publish(
     (aside / "manifest.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     reach(CrashPoint.PUBLISH_DESCRIBED)
     _make_durable(aside)
-    reach(CrashPoint.PUBLISH_DURABLE)
     shutil.rmtree(target, ignore_errors=True)  # the same id left by a crash before its pointer moved
     aside.rename(target)
     reach(CrashPoint.PUBLISH_NAMED)
@@ -106,19 +104,39 @@ def publish(
     _record(settings, ledger, snapshot_id)
     reach(CrashPoint.PUBLISH_RECORDED)
     sweep(settings)
-    reach(CrashPoint.PUBLISH_SWEPT)
     return Publication(snapshot_id, target, tuple(tables))
 
 
-def reconcile(settings: Settings, ledger: Ledger) -> str | None:
-    """Close the gap that a crash between pointer and ledger leaves; returns the snapshot that was recorded late."""
+def reconcile(settings: Settings, ledger: Ledger) -> list[str]:
+    """Make pointer, files and ledger agree again after a crash or damage; returns what was found, in sentences.
+
+    A snapshot that was pointed to but not recorded is recorded. One whose files are not those of its manifest is
+    recorded as damaged, so that the next cycle makes it again, and readers go back to the newest whole one.
+    """
     for leftover in settings.published.glob(".building-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     snapshot_id = current_snapshot(settings)
-    if snapshot_id is None or any(entry.snapshot_id == snapshot_id for entry in ledger.publishes()):
-        return None
-    _record(settings, ledger, snapshot_id)
-    return snapshot_id
+    known = {entry.snapshot_id: entry for entry in ledger.publishes()}
+    if snapshot_id is None:
+        wanted = max((name for name, entry in known.items() if entry.state == "published"), default=None)
+        return [_go_back(settings, ledger, known[wanted], "its files are gone")] if wanted else []
+    damaged = verify(settings, snapshot_id)
+    if snapshot_id not in known and not damaged:
+        _record(settings, ledger, snapshot_id)
+        return [f"snapshot {snapshot_id} was published before a crash; the ledger says so now"]
+    if damaged:
+        entry = known.get(snapshot_id) or Publish(snapshot_id, "", datetime.now(UTC).isoformat(), "", "published")
+        return [_go_back(settings, ledger, entry, f"{damaged[0]} is not the file of its manifest")]
+    return []
+
+
+def _go_back(settings: Settings, ledger: Ledger, entry: Publish, why: str) -> str:
+    ledger.record_publish(replace(entry, state="damaged"))
+    whole = [name for name in list_snapshots(settings) if name != entry.snapshot_id and not verify(settings, name)]
+    if whole:
+        _point_to(settings, whole[-1])
+    served = f"readers see {whole[-1]} again" if whole else "there is no other"
+    return f"snapshot {entry.snapshot_id} is damaged: {why}; {served} until the next one is published"
 
 
 def rollback(settings: Settings, snapshot_id: str) -> None:
@@ -138,12 +156,17 @@ def rollback(settings: Settings, snapshot_id: str) -> None:
 
 
 def verify(settings: Settings, snapshot_id: str) -> list[str]:
-    """Names of the snapshot's files that are missing or differ from its manifest."""
+    """Names of the snapshot's files that are missing, differ from its manifest or do not belong (a database's log)."""
     folder = settings.published / snapshot_id
-    description = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    wanted = {DATABASE: description["database_sha256"]}
-    wanted |= {f"parquet/{t['schema']}/{t['name']}.parquet": t["parquet_sha256"] for t in description["tables"]}
-    return [
+    try:
+        description = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        wanted = {DATABASE: description["database_sha256"]}
+        wanted |= {f"parquet/{t['schema']}/{t['name']}.parquet": t["parquet_sha256"] for t in description["tables"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return ["manifest.json"]
+    log = f"{DATABASE}.wal"
+    spare = [log] if (folder / log).exists() else []
+    return spare + [
         name for name, digest in wanted.items() if not (folder / name).exists() or file_sha256(folder / name) != digest
     ]
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from orchestration import build, check_results, project, quality
+from orchestration import build, check_results, disk, project, quality
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.instance import WRITER_POOL
@@ -132,7 +132,7 @@ def _phase_assets(site: Site, translator: WarehouseTranslator, phase: str) -> dg
     )
     def build_phase(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         writer: Writer = context.resources.writer
-        with reporting_errors():
+        with reporting_errors(writer.settings):
             if phase == "conformed":
                 yield from _begin(context, writer)
             selected = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else None
@@ -148,7 +148,6 @@ def _begin(context: dg.AssetExecutionContext, writer: Writer) -> Iterator[dg.Ass
     quality.refuse_held_tables(writer)
     for place in ("rooms", "window"):
         check_results.forget(writer.settings, place)
-    reach(CrashPoint.CONFORMED_BEGINS)
     as_of = writer.register_inputs()
     reach(CrashPoint.CONFORMED_INPUTS)
     context.log.info(f"build {writer.snapshot_id} begins")
@@ -193,7 +192,13 @@ def _phase_events(
         if dg.AssetCheckKey(key, check.check_name) in known:
             yield quality.to_dagster(check, key)
     if broken:
-        raise CxwError("E-DBT-003", broken[0].message, where=nodes[broken[0].unique_id]["original_file_path"])
+        place = nodes[broken[0].unique_id]["original_file_path"]
+        if disk.is_damage(broken[0].message):
+            disk.distrust_build(writer.settings)
+            raise CxwError("E-DSK-004", "the build file is damaged; it is removed", where=place, next_command="cxw run")
+        if told := disk.as_disk_error(OSError(broken[0].message), place):
+            raise told
+        raise CxwError("E-DBT-003", broken[0].message, where=place)
     check_results.raise_if_held(check for check, _ in checks)
 
 
@@ -254,8 +259,9 @@ def _python_tables(
 
     @dg.multi_asset(specs=specs, name=name, pool=WRITER_POOL, required_resource_keys={"writer"})
     def compute_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        with reporting_errors():
-            rows = compute(context.resources.writer)
+        writer: Writer = context.resources.writer
+        with reporting_errors(writer.settings):
+            rows = compute(writer)
         for spec in specs:
             yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": rows[spec.key.path[-1]]})
 

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from orchestration import lease, snapshots
 from orchestration.errors import CxwError
 from orchestration.instance import (
     LOCATION,
@@ -33,6 +34,7 @@ from orchestration.instance import (
     open_instance,
     write_configuration,
 )
+from orchestration.ledger import Ledger
 from orchestration.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -68,9 +70,17 @@ def serve(settings: Settings, port: int, say: Callable[[str], None], host: str =
         with open_instance(settings) as instance:  # we hold ui.lock: no daemon of this home is alive
             for run_id in fail_dead_runs(instance, no_daemon_is_alive=True):
                 say(f"run {run_id[:8]} died with its process; what it left undone is found again")
+        _reconcile(settings, say)
         return _Family(settings, port, say, host).run()
     finally:
         os.close(lock)
+
+
+def _reconcile(settings: Settings, say: Callable[[str], None]) -> None:
+    """What a crash left between pointer, files and ledger, unless somebody writes now: every run looks as well."""
+    with contextlib.suppress(CxwError), lease.hold(settings, "cxw ui"), Ledger(settings.ledger_path) as ledger:
+        for found in snapshots.reconcile(settings, ledger):
+            say(found)
 
 
 class _Family:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration import build, landing, lease, progress, project, registration
+from orchestration import build, disk, landing, lease, progress, project, registration, snapshots
 from orchestration.contracts import Contract
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
@@ -23,7 +23,6 @@ from orchestration.ledger import Ledger
 from orchestration.lineage import phase_sizes
 from orchestration.settings import Settings
 from orchestration.site import Site
-from orchestration.snapshots import new_snapshot_id
 from orchestration.suites import RowRules
 from orchestration.warehouse import DuckDBWarehouse
 
@@ -52,7 +51,7 @@ class Writer:
     @cached_property
     def snapshot_id(self) -> str:
         """Id of the snapshot that the deliveries at hand make; the same in every step and every retry."""
-        return new_snapshot_id(self.settings, self.site.sources, self.ledger)
+        return snapshots.new_snapshot_id(self.settings, self.site.sources, self.ledger)
 
     def ingest(
         self, contract: Contract, days: set[date] | None, rules: RowRules | None, *, is_forced: bool
@@ -172,7 +171,7 @@ def build_writer(site: Site) -> dg.ResourceDefinition:
         if context.instance and run:
             context.instance.add_run_tags(run.run_id, process_tag())
         with (
-            reporting_errors(),
+            reporting_errors(site.settings),
             lease.hold(
                 site.settings,
                 what,
@@ -182,6 +181,9 @@ def build_writer(site: Site) -> dg.ResourceDefinition:
             Ledger(site.settings.ledger_path) as ledger,
             _open_between_steps(site.settings) as warehouse,
         ):
+            disk.require_room(site.settings)
+            for found in snapshots.reconcile(site.settings, ledger):
+                context.log.warning(found)
             yield Writer(
                 site=site,
                 ledger=ledger,
@@ -204,10 +206,21 @@ def _open_between_steps(settings: Settings) -> Iterator[DuckDBWarehouse]:
 
 
 @contextmanager
-def reporting_errors() -> Iterator[None]:
-    """An error of the house becomes a Dagster failure that reads as one sentence, with code and next command."""
+def reporting_errors(settings: Settings | None = None) -> Iterator[None]:
+    """An error of the house becomes a Dagster failure that reads as one sentence, with code and next command.
+
+    With `settings` an error of the disk does too, and a build file found damaged is given up.
+    """
     try:
-        yield
+        try:
+            yield
+        except Exception as error:
+            told = None if settings is None or isinstance(error, CxwError) else disk.as_disk_error(error)
+            if told is None:
+                raise
+            if told.code == "E-DSK-004":
+                disk.distrust_build(settings)
+            raise told from error
     except CxwError as error:
         metadata = {"code": error.code, "where": error.where, "next": error.next_command}
         raise dg.Failure(

@@ -1,5 +1,6 @@
 """`cxw` as a person or a scheduler meets it: words, exit codes, and nothing loaded that is not needed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -80,7 +81,10 @@ def published(taken_in, site_at):
         ledger.record_publish(Publish(snapshot_id, version, "2026-04-02T06:00:00+00:00", "", "published"))
     folder = taken_in.published / snapshot_id
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"published_at": "2026-04-02T06:00:00+00:00"}))
+    (folder / "cxw.duckdb").write_bytes(b"")
+    digest = hashlib.sha256(b"").hexdigest()
+    described = {"published_at": "2026-04-02T06:00:00+00:00", "database_sha256": digest, "tables": []}
+    (folder / "manifest.json").write_text(json.dumps(described))
     (taken_in.published / "current").symlink_to(snapshot_id)
     return taken_in
 

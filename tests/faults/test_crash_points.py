@@ -25,14 +25,14 @@ LANES = int(os.environ.get("FAULT_LANES", "2"))
 # The n-th passage where the first says little: between models and tables, not before all of them.
 NTH = {"build_conformed.node": 31, "build_core.node": 40, "build_marts.node": 17, "publish.writing": 20,
        "publish.judging": 5, "resolve_identity.writing": 2}  # fmt: skip
-VISIBLE = (CrashPoint.PUBLISH_POINTED, CrashPoint.PUBLISH_RECORDED, CrashPoint.PUBLISH_SWEPT)
+VISIBLE = (CrashPoint.PUBLISH_POINTED, CrashPoint.PUBLISH_RECORDED)
 REDUCED = (CrashPoint.PUBLISH_POINTED,)
 FAULTS = {
     "cycle": "F1", "intake": "F1", "reading": "F2", "ledger": "F3", "door": "F5", "build_conformed": "F4",
     "resolve_identity": "F3", "build_core": "F4", "weigh_channels": "F3", "build_marts": "F5", "publish": "F6",
 }  # fmt: skip
 ALSO = {
-    "intake.copied": "F8", "intake.kept": "F2", "publish.described": "F8", "publish.durable": "F8",
+    "intake.copied": "F8", "intake.kept": "F2", "publish.described": "F8",
     "publish.pointed": "F7", "publish.recorded": "F7", "publish.judging": "F5",
 }  # fmt: skip
 
