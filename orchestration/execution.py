@@ -125,7 +125,9 @@ def _explain(result: dg.JobExecutionResult) -> tuple[str, int, str]:
             code = told.metadata["code"].value if told and "code" in told.metadata else ""
             stack = failure.error.to_string() if failure.error else ""
             if code:
-                return told.description or code, CATALOGUE[code].exit_code, stack
+                # 4 would say "published": what ends a run publishes nothing.
+                exit_code = CATALOGUE[code].exit_code
+                return told.description or code, 3 if exit_code == 4 else exit_code, stack
             # An engine's words may quote a row; the stack behind --debug is for who may see it.
             error = failure.error.cause or failure.error if failure.error else None
             kind = error.cls_name if error else "failed"

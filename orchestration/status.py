@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from orchestration import accounting, check_results, cycle, lease
+from orchestration import accounting, backlog, check_results, cycle, disk, lease
 from orchestration.accounting import TableState
 from orchestration.cycle import Work
+from orchestration.errors import CxwError
 from orchestration.export import CheckResult
 from orchestration.ledger import Ledger
+from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
 from orchestration.site import Site
 from orchestration.snapshots import current_snapshot
@@ -32,6 +34,8 @@ class Status:
     tables: tuple[TableState, ...]
     checks: tuple[CheckResult, ...]
     rows: dict[str, tuple[int, int, int, int]]
+    damaged: tuple[Delivery, ...] = ()
+    disk: str = ""
 
     @property
     def hours_old(self) -> float | None:
@@ -50,7 +54,12 @@ class Status:
     def problems(self) -> list[str]:
         """What is missing, refused or held, one line each."""
         unknown = [f"landing/{folder} is no table of its source" for folder in self.work.unknown_folders]
-        return accounting.problems(self.tables) + unknown
+        lost = [
+            f"{each.name} {each.extract_date}: raw object {each.sha256[:12]} is missing or cut, nothing can be rebuilt"
+            " from it. Next: restore it, or deliver the file again"
+            for each in self.damaged
+        ]
+        return accounting.problems(self.tables) + unknown + lost + ([self.disk] if self.disk else [])
 
     @property
     def set_aside(self) -> int:
@@ -86,7 +95,17 @@ def read_status(site: Site) -> Status:
             tables=tuple(accounting.table_states(list(site.contracts.values()), settings, ledger)),
             checks=tuple(check_results.kept(settings)),
             rows=rows,
+            damaged=tuple(backlog.damaged(settings, ledger)),
+            disk=_disk(settings),
         )
+
+
+def _disk(settings: Settings) -> str:
+    try:
+        disk.require_room(settings)
+    except CxwError as error:
+        return str(error)
+    return ""
 
 
 def _published_at(settings: Settings, snapshot_id: str | None) -> datetime | None:

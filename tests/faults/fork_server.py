@@ -1,4 +1,4 @@
-"""A process that has everything imported and forks one child per command: `python -m faults.fork_server <home>`.
+"""A process that has everything imported and forks one child per command: `python -m faults.fork_server <home> <folder>`.
 
 A cycle costs twelve seconds of imports before it does anything; a matrix of crashes cannot pay that each time. The
 server opens no database and starts no thread of ours before it forks, so that a child is as good as a fresh process.
@@ -7,6 +7,7 @@ a negative code is the signal that ended the child, -9 also when it took longer 
 """
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -14,6 +15,8 @@ import signal
 import sys
 import time
 from pathlib import Path
+
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
 
 def warm(home: Path) -> None:
@@ -36,25 +39,27 @@ def warm(home: Path) -> None:
     project._parsed(str(settings.dbt_target), os.environ["WAREHOUSE_STAGING_MODELS"], project.fingerprint(site.sources))
 
 
-def run(home: Path, order: dict) -> dict:
+def run(home: Path, folder: Path, order: dict) -> dict:
     started = time.monotonic()
     child = os.fork()
     if child == 0:
-        _be_cxw(home, order)
+        _be_cxw(home, folder, order)
+    (folder / "pid").write_text(str(child))
     deadline = started + order.get("seconds", 300)
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
-            _learn(home)
+            (folder / "pid").unlink()
+            _learn(folder)
             return {"code": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - started}
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _learn(home: Path) -> None:
+def _learn(folder: Path) -> None:
     """Import what the child had to import itself, so that the next one need not."""
-    path = home.with_name("imported.txt")
+    path = folder / "imported.txt"
     for name in path.read_text(encoding="utf-8").split() if path.exists() else ():
         if name not in sys.modules and not name.startswith(("__", "faults")):
             with contextlib.suppress(Exception):
@@ -62,7 +67,7 @@ def _learn(home: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _be_cxw(home: Path, order: dict) -> None:
+def _be_cxw(home: Path, folder: Path, order: dict) -> None:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -70,6 +75,8 @@ def _be_cxw(home: Path, order: dict) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(order.get("environment", {}))
+    if order.get("without_network"):
+        assert ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) == 0, "no network namespace here"
     from orchestration.cli import main
 
     code = 99
@@ -83,20 +90,20 @@ def _be_cxw(home: Path, order: dict) -> None:
 
         traceback.print_exc()
     finally:
-        home.with_name("imported.txt").write_text("\n".join(sys.modules), encoding="utf-8")
+        (folder / "imported.txt").write_text("\n".join(sys.modules), encoding="utf-8")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
 
 def serve() -> None:
-    home = Path(sys.argv[1])
+    home, folder = Path(sys.argv[1]), Path(sys.argv[2])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # nothing that a library prints may look like an answer
     warm(home)
     answers.write('{"ready": true}\n')
     for line in sys.stdin:
-        answers.write(json.dumps(run(home, json.loads(line))) + "\n")
+        answers.write(json.dumps(run(home, folder, json.loads(line))) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
+from orchestration.crash_points import VARIABLE, CrashPoint
 from orchestration.settings import Settings, load_settings
 from orchestration.snapshots import current_snapshot, verify
 
 TESTS = Path(__file__).parent.parent
 EXTRACTS = TESTS / "extracts"
 ORDERS = "order_id,customer_id,ordered_at,status,currency_code,updated_at\n"
+SOURCES = ["contact_center", "crm", "ecommerce", "finance", "marketing", "survey"]  # also while landing is away
 LINES = "order_id,line_number,quantity,unit_price_amount\n"
 # What names the snapshot that it was made in cannot be the same after a crash used up a number.
 NAMES_ITS_SNAPSHOT = {"core.customer_key_history"}
@@ -40,13 +45,21 @@ class Ended:
     seconds: float
 
 
+@dataclass
+class Paused:
+    """A cycle that stands still; `ended` once it went on."""
+
+    pid: int = 0
+    ended: Ended | None = None
+
+
 class Lab:
     """One home below `folder`. `first` and `second` are the hashes of its two undisturbed snapshots."""
 
-    def __init__(self, folder: Path, sources: tuple[str, ...] = ()) -> None:
-        self.folder, self.home, self.landing = folder, folder / "home", folder / "landing"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.disk, self.landing = folder, folder / "disk", folder / "landing"
+        self.home, self._pristine = self.disk / "home", folder / "pristine"
         self.home.mkdir(parents=True)
-        self._pristine = folder / "pristine"
         shutil.copytree(EXTRACTS, self.landing, ignore=shutil.ignore_patterns("README.md", "cxw.toml"))
         lines = [
             (EXTRACTS / "cxw.toml").read_text(),
@@ -54,10 +67,10 @@ class Lab:
             "settle_seconds = 0",
             "threads = 1",
         ]
-        (self.home / "cxw.toml").write_text("\n".join([*lines, f"sources = {list(sources)!r}", ""]))
+        (self.home / "cxw.toml").write_text("\n".join([*lines, f"sources = {SOURCES!r}", ""]))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "faults.fork_server", str(self.home)],
+            [sys.executable, "-m", "faults.fork_server", str(self.home), str(folder)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=TESTS.parent,
         )  # fmt: skip
         self._server.stdout.readline()
@@ -71,14 +84,36 @@ class Lab:
         self._server.wait()
         self._server.stdout.close()
 
-    def cxw(self, *arguments: str, seconds: float = 300, **environment: str) -> Ended:
+    def cxw(self, *arguments: str, seconds: float = 300, without_network: bool = False, **environment: str) -> Ended:
         """One command of `cxw` in a process of its own."""
         output = self.folder / "said.txt"
         order = {"arguments": arguments, "environment": environment, "output": str(output), "seconds": seconds}
+        order["without_network"] = without_network
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         answer = json.loads(self._server.stdout.readline())
         return Ended(answer["code"], output.read_text(), answer["seconds"])
+
+    @contextmanager
+    def paused_at(self, point: CrashPoint, nth: int = 1, *arguments: str) -> Iterator[Paused]:
+        """A cycle that stands still at a point while the body runs, then goes on to its end."""
+        paused = Paused()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self.cxw, *(arguments or ("run",)), **{VARIABLE: f"{point}:SIGSTOP:{nth}"})
+            while not running.done():
+                with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+                    paused.pid = int((self.folder / "pid").read_text())
+                    state = Path(f"/proc/{paused.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+                    if state == "T":
+                        break
+                time.sleep(0.05)
+            assert not running.done(), f"the point was not reached: {running.result().said}"
+            try:
+                yield paused
+            finally:
+                with suppress(ProcessLookupError):
+                    os.kill(paused.pid, signal.SIGCONT)
+                paused.ended = running.result()
 
     def deliver_next_day(self) -> None:
         """A day of orders, one of its rows bad, a correction of the day before and a delivery that repeats itself."""
@@ -142,14 +177,9 @@ class Lab:
         return [str(path.relative_to(self.home)) for paths in places for path in paths]
 
 
-def any_address(text: str) -> bool:
-    """Whether a text holds something that looks like a person's address."""
-    return re.search(r"[\w.]+@[\w.]+\.\w+", text) is not None
-
-
-def make_lab(folder: Path, **options: Any) -> Lab:
+def make_lab(folder: Path) -> Lab:
     """A lab with its first snapshot published and the next day's files in landing."""
-    lab = Lab(folder, **options)
+    lab = Lab(folder)
     first = lab.cxw("run")
     assert first.code == 0, first.said
     lab.first = lab.hashes()
