@@ -18,7 +18,8 @@ from orchestration.settings import Settings
 
 ROOM_FOR_BUILDS = 2.5  # the build grows, its snapshot is written aside, and the engine spills
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_FULL_WORDS = ("No space left on device", "database or disk is full", "Disk quota exceeded", "Read-only file system")
+_FULL_WORDS = ("No space left on device", "database or disk is full", "Disk quota exceeded", "Read-only file system",
+               "unable to open database file", "disk I/O error")  # fmt: skip
 _DAMAGE_WORDS = ("Corrupt database file", "not a valid DuckDB database", "checksum", "INTERNAL Error", "FATAL Error",
                  "Could not read enough bytes", "Serialization Error", "WAL file")  # fmt: skip
 
