@@ -1,4 +1,4 @@
-"""A process that has everything imported and forks one child per command: `python -m faults.fork_server <home> <folder>`.
+"""Forks one warm child per command: `python -m faults.fork_server <home> <folder>`.
 
 A cycle costs twelve seconds of imports before it does anything; a matrix of crashes cannot pay that each time. The
 server opens no database and starts no thread of ours before it forks, so that a child is as good as a fresh process.
