@@ -172,12 +172,12 @@ def verify(settings: Settings, snapshot_id: str) -> list[str]:
 
 
 def sweep(settings: Settings) -> list[str]:
-    """Delete expired snapshots: beyond `snapshots_kept`, not current, older than the readers' grace period."""
+    """Delete expired snapshots: beyond `snapshots_kept`, not current, left by the pointer longer than the grace ago."""
     expired = []
     current = current_snapshot(settings)
     for snapshot_id in list_snapshots(settings)[: -settings.snapshots_kept]:
         folder = settings.published / snapshot_id
-        age = time.time() - (folder / "manifest.json").stat().st_mtime
+        age = time.time() - folder.stat().st_mtime  # set when the pointer left it, not when it was published
         if snapshot_id != current and age > settings.snapshot_grace_seconds:
             shutil.rmtree(folder)
             expired.append(snapshot_id)
@@ -193,11 +193,14 @@ def _record(settings: Settings, ledger: Ledger, snapshot_id: str) -> None:
 
 def _point_to(settings: Settings, snapshot_id: str) -> None:
     """One rename moves every reader that connects from now on; connected readers keep their file."""
+    before = current_snapshot(settings)
     fresh = settings.published / ".current-next"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(snapshot_id, target_is_directory=True)
     reach(CrashPoint.PUBLISH_POINTER_READY)
     fresh.replace(settings.published / "current")
+    if before:
+        os.utime(settings.published / before)  # readers that connected a moment ago have their grace from now on
     _sync_folder(settings.published)
 
 
