@@ -68,8 +68,9 @@ def _is_stale(site: Site, ledger: Ledger, version: str) -> bool:
     """
     if not any(delivery.state == "accepted" for delivery in ledger.deliveries()):
         return False
-    published = [entry.snapshot_id for entry in ledger.publishes() if entry.state == "published"]
-    last = published[-1] if published else current_snapshot(site.settings)
+    entries = ledger.publishes()
+    published = [entry.snapshot_id for entry in entries if entry.state == "published"]
+    last = published[-1] if published else None if entries else current_snapshot(site.settings)
     return last is None or last.partition("-")[2] != version
 
 

@@ -83,6 +83,8 @@ def prepare_manifest(settings: Settings, sources: Iterable[str]) -> dict[str, An
     """
     target, wanted = settings.dbt_target, fingerprint(sources)
     if _mark_of(target) != wanted:
+        if not (target / "manifest.json").exists():
+            _parsed.cache_clear()  # a process that lives long may lose the folder while it remembers the parse
         invoke(settings, sources, ["parse"])
         (target / MARK).write_text(wanted)
     return json.loads((target / "manifest.json").read_bytes())
