@@ -192,6 +192,7 @@ def fit_lifetime_values(warehouse: Warehouse, snapshot_id: str) -> dict[str, int
     tables = clv.predict(warehouse.table("conformed", "int_clv__purchase_groups"), snapshot_id)
     for name, rows in tables.items():
         warehouse.write("clv_output", name, rows)
+        reach(CrashPoint.LIFETIME_WRITING)
     return {name: rows.num_rows for name, rows in tables.items()}
 
 

@@ -44,6 +44,7 @@ class CrashPoint(StrEnum):
     CORE_NODE = "build_core.node"
     CORE_BUILT = "build_core.built"
     WEIGHTS_WRITTEN = "weigh_channels.written"
+    LIFETIME_WRITING = "fit_lifetime_values.writing"  # some of the tables are written
     MARTS_NODE = "build_marts.node"
     MARTS_BUILT = "build_marts.built"
     PUBLISH_JUDGING = "publish.judging"  # some marts are judged at the window
