@@ -29,7 +29,8 @@ VISIBLE = (CrashPoint.PUBLISH_POINTED, CrashPoint.PUBLISH_RECORDED)
 REDUCED = (CrashPoint.PUBLISH_POINTED,)
 FAULTS = {
     "cycle": "F1", "intake": "F1", "reading": "F2", "ledger": "F3", "door": "F5", "build_conformed": "F4",
-    "resolve_identity": "F3", "build_core": "F4", "weigh_channels": "F3", "fit_lifetime_values": "F3", "build_marts": "F5", "publish": "F6",
+    "resolve_identity": "F3", "build_core": "F4", "weigh_channels": "F3",
+    "fit_lifetime_values": "F3", "build_marts": "F5", "publish": "F6",
 }  # fmt: skip
 ALSO = {
     "intake.copied": "F8", "intake.kept": "F2", "publish.described": "F8",
