@@ -129,7 +129,7 @@ cells as (
         case when new.measure is null then old.{quote(period)} else new.{quote(period)} end as {quote(period)},
         {shown}, coalesce(new.measure, old.measure), old.amount, new.amount
     from old full join new on {alike}
-    where old.amount is distinct from new.amount
+    where coalesce(old.amount, 0) <> coalesce(new.amount, 0)  -- these measures add up: a row that is not there adds 0
 )
 select cells.* from cells, observed where {last_day} <= as_of_date order by all"""  # noqa: S608 (our own models' names)
 
