@@ -24,7 +24,7 @@ demo: $(VENV)/installed ## a real shop, from its files to its marts, in one comm
 
 test: $(VENV)/installed ## lint, unit, property and pipeline tests
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-faults: $(VENV)/installed ## every fault of the catalogue, and the table of what was seen
 	$(BIN)/python -m pytest tests/faults -m faults --write-fault-table
