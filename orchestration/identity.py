@@ -1,8 +1,8 @@
 """Who is the same person: golden customers of records and of what events mention, by the deterministic rule.
 
 Lives here: the rule from end to end, a pure function of the rows in force whatever their order. Does not live here:
-what counts as evidence (`identity_evidence.py`), the published tables (`identity_customers.py`), attaching event rows
-(dbt macro `attach_customer_joins`), reading and writing tables (`build.py`).
+what counts as evidence (`identity_evidence.py`), judged pairs (`identity_decisions.py`), the published tables
+(`identity_customers.py`), attaching event rows (dbt macro `attach_customer_joins`), reading and writing (`build.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from orchestration import identity_customers
 from orchestration.identity_customers import ENTITIES
+from orchestration.identity_decisions import joined, judged, separated
 from orchestration.identity_evidence import Links, link
 from orchestration.identity_values import TEXT, column, flags, present
 from orchestration.settings import Settings
@@ -52,6 +53,7 @@ def resolve(
     published_identities: pa.Table | None = None,
     retired_keys: Iterable[Mapping[str, str]] = (),
     snapshot_id: str = "",
+    judged_pairs: pa.Table | None = None,
 ) -> IdentityResult:
     """Resolve people.
 
@@ -61,10 +63,19 @@ def resolve(
         published_identities: `core.customer_identities` of the snapshot now served; None before the first.
         retired_keys: what earlier publishes retired, from the ledger; columns as `RETIRED_COLUMNS`.
         snapshot_id: the snapshot being built, for keys that it retires.
+        judged_pairs: records called the same or different; columns as `identity_decisions.judged` reads them.
     """
     records = record_table(contacts, leads, customers)
     links = link(records, mentions, settings)
-    people = identity_customers.people(records, mentions, links, _components(links))
+    if judged_pairs is None:
+        component = components(links)
+    else:
+        pairs = judged(records, judged_pairs)
+        uncut = joined(records, links, pairs)
+        component = components(uncut)
+        links = separated(records, uncut, component, pairs)
+        component = component if links is uncut else components(links)
+    people = identity_customers.people(records, mentions, links, component)
     found = identity_customers.customers(people)
     return IdentityResult(
         identifiers=identity_customers.identifiers(people),
@@ -102,7 +113,7 @@ def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa
     return pa.concat_tables(parts).combine_chunks()
 
 
-def _components(links: Links) -> np.ndarray:
+def components(links: Links) -> np.ndarray:
     """By record and node: a number that linked ones share."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.identity_evidence import EVIDENCE_KINDS, SAME_ID, Links
+from orchestration.identity_evidence import DECISION, EVIDENCE_KINDS, PROBABILISTIC, SAME_ID, Links
 from orchestration.identity_values import TEXT, column, distinct, flags, oldest, where
 
 ENTITIES = {"contacts": "contact_id", "leads": "lead_id", "customers": "customer_id"}
@@ -116,11 +116,13 @@ def customers(found: People) -> pa.Table:
 def identities(found: People) -> pa.Table:
     """One row per record, per guest, and per event that gave a key although records stand for the person now."""
     kept = len(found.record_rows)
-    is_alone = found.record_evidence < 0
     key_events = np.setdiff1d(found.holder[found.holder >= kept], found.guests)
     member = np.concatenate([np.arange(kept), found.guests, key_events])
-    rules = ("deterministic", "single_record", "guest", "first_event")
-    rule = np.concatenate([is_alone.astype(int), np.full(len(found.guests), 2), np.full(len(key_events), 3)])
+    rules = ("deterministic", "single_record", "guest", "first_event", "decision", "probabilistic")
+    by_evidence = np.zeros(len(EVIDENCE_KINDS) + 1, dtype=np.int64)  # -1, of a record alone, reads the last entry
+    by_evidence[[-1, DECISION, PROBABILISTIC]] = (1, 4, 5)
+    events = (np.full(len(found.guests), 2), np.full(len(key_events), 3))
+    rule = np.concatenate([by_evidence[found.record_evidence], *events])
     kinds = pa.array([*EVIDENCE_KINDS, "none"], TEXT).take(pa.array(found.record_evidence % (len(EVIDENCE_KINDS) + 1)))
     event_kinds = found.event_kinds.take(pa.array(member[kept:] - kept))
     return pa.table(
@@ -180,8 +182,12 @@ def _is_record_id(mentions: pa.Table, links: Links) -> np.ndarray:
 
 
 def _one_record_for_each_id(own_node: np.ndarray, is_linking: np.ndarray) -> np.ndarray:
-    """Two sources of one namespace may deliver an id twice: a record that links speaks for it before another."""
+    """Two sources of one namespace may deliver an id twice: a record that links speaks for it before another.
+
+    Nobody speaks for an id (-1) whose records were judged to be two people.
+    """
     order = np.argsort(~is_linking, kind="stable")
+    order = order[own_node[order] >= 0]
     return order[np.unique(own_node[order], return_index=True)[1]]
 
 

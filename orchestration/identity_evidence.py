@@ -27,10 +27,19 @@ from orchestration.identity_values import (
 )
 from orchestration.settings import Settings
 
-# Strongest first: of several kinds that link a record, the first one is named. `same_id`: two sources of one
-# namespace deliver the same id.
-EVIDENCE_KINDS = ("merge_target", "lead_contact", "loyalty_id", "email", "phone", "same_id")
-MERGE_TARGET, LEAD_CONTACT, LOYALTY_ID, EMAIL, PHONE, SAME_ID = range(len(EVIDENCE_KINDS))
+# Strongest first: of several kinds that link a record, the first one is named. `decision` and `probabilistic` are
+# judged pairs (`identity_decisions.py`). `same_id`: two sources of one namespace deliver the same id.
+EVIDENCE_KINDS = (
+    "merge_target",
+    "lead_contact",
+    "loyalty_id",
+    "decision",
+    "email",
+    "phone",
+    "probabilistic",
+    "same_id",
+)
+MERGE_TARGET, LEAD_CONTACT, LOYALTY_ID, DECISION, EMAIL, PHONE, PROBABILISTIC, SAME_ID = range(len(EVIDENCE_KINDS))
 _ID_KINDS = ("contact_id", "customer_id", "lead_id")
 
 
