@@ -23,7 +23,7 @@ from orchestration.raw_objects import is_intact, object_path
 from orchestration.settings import Settings
 
 HELD = "a critical check at the door holds it"
-_READING_VERSION = 1  # raised when the same bytes and contract would give other typed rows
+_READING_VERSION = 2  # raised when the same bytes and contract would give other typed rows
 _BUDGETS = (
     "max_compressed_bytes", "max_expanded_bytes", "max_compression_ratio", "max_rows", "max_line_bytes", "max_columns",
     "max_json_depth", "max_file_seconds",

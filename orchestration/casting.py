@@ -1,6 +1,6 @@
 """The contract as SQL: delivered text (or typed cells) -> typed columns, row hash, and which rule a row breaks.
 
-Lives here: blank = null, required values, the window of times, the row hash of law 6.
+Lives here: blank = null, required values, the window of times.
 Does not live here: the text each type accepts (`value_syntax.py`), bytes and fields (`delimited.py` and its
 neighbours), running the SQL (`extracts.py`). Values never become SQL; names come from our own contracts, quoted.
 """
@@ -17,8 +17,7 @@ from orchestration.contracts import Column, Contract
 from orchestration.value_syntax import has_offset, literal, local_time, typed_value
 from orchestration.warehouse import quote
 
-LINEAGE = ("_extract_date", "_revision", "_source_file", "_line", "_row_hash")
-_UNIT_SEPARATOR = chr(31)
+LINEAGE = ("_extract_date", "_revision", "_source_file", "_line")
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,6 @@ def _casting(
     problem = " ".join(f"when {test} then {number}" for number, (_, test) in enumerate(problems, 1))
     pairs = ", ".join(f"{quote(column.name)} := {cell}" for column, cell in zip(columns, cells, strict=True))
     fields = raw or f"cast(to_json(struct_pack({pairs})) as varchar)"  # as delivered, before cleaning
-    hashed = sorted(zip((column.name for column in columns), typed, strict=True))
-    text = ", ".join(f"{_named(name, target)}, cast({target} as varchar)" for name, target in hashed)
     outputs = ", ".join(f"{target} as {quote(column.name)}" for column, target in zip(columns, typed, strict=True))
     judged = f"""
 with read as ({source}),
@@ -135,7 +132,6 @@ typed as (
 judged as (select *, cast(case {problem} end as smallint) as _problem from typed)
 select
     {outputs}, _extract_date, _revision, _source_file, _line,
-    case when _problem is null then sha256(ltrim(concat({text}), {literal(_UNIT_SEPARATOR)})) end as _row_hash,
     _file, _problem, _odd_clock, case when _problem is not null then {fields} end as _raw
 from judged"""  # noqa: S608 (identifiers of our own contracts, quoted; no value)
     return Casting(judged, tuple(rule for rule, _ in problems), is_ordered=not extract.position_key)
@@ -150,8 +146,10 @@ def _cleaned(cell: str, kind: str, column: Column, contract: Contract) -> str:
     tests = [rf"{first} and regexp_full_match({cell}, '[\s\x{{00A0}}]*')"]
     if contract.extract.null_tokens:
         tests.append(f"trim({cell}) in ({', '.join(map(literal, contract.extract.null_tokens))})")
-    kept = cell if column.data_type == "varchar" else f"trim({cell})"
-    return f"case when {' or '.join(tests)} then null else {kept} end"
+    if column.data_type == "varchar":
+        return f"case when {' or '.join(tests)} then null else {cell} end"
+    has_blanks = f"{cell} < '!' or ends_with({cell}, ' ')"  # few have: trimming makes a copy of every value
+    return f"case when {' or '.join(tests)} then null when {has_blanks} then trim({cell}) else {cell} end"
 
 
 def _problems(value: str, typed: str, column: Column, contract: Contract) -> list[tuple[Rule, str]]:
@@ -171,11 +169,6 @@ def _problems(value: str, typed: str, column: Column, contract: Contract) -> lis
         )
         found.append((Rule(column.name, "E-TYP-003", "time_window"), f"{typed} not between {low} and {high}"))
     return found
-
-
-def _named(name: str, typed: str) -> str:
-    """What stands before a value in the text that is hashed; nothing when the value is null."""
-    return f"case when {typed} is null then '' else {literal(_UNIT_SEPARATOR + name + '=')} end"
 
 
 def _word(data_type: str) -> str:

@@ -184,8 +184,11 @@ def _fields(
         raise CxwError("E-LND-011", message, where=account.where)
     columns = []
     for column in contract.columns:
-        chunks = table.column(wanted[column.name]) if column.name in wanted else None
-        columns.append(None if chunks is None else chunks.combine_chunks())
+        if column.name not in wanted:
+            columns.append(None)
+            continue
+        chunks = table.column(wanted[column.name])
+        columns.append(chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks())  # which copies
     return columns, lines
 
 

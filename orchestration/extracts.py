@@ -31,6 +31,7 @@ from orchestration.reading_engine import Noticed, give_memory_back
 from orchestration.rejects import Account
 from orchestration.settings import Settings
 from orchestration.streams import streamed
+from orchestration.warehouse import quote
 from orchestration.zones import utc_midnight
 
 _GIVE_BACK_ROWS = 400_000
@@ -174,7 +175,8 @@ def read_small(
     contract: Contract, settings: Settings, noticed: Noticed, row_rules: RowRules | None = None,
 ) -> list[tuple[Source, pa.Table]]:  # fmt: skip
     """Typed rows of many small files, in one statement held in memory. Rejects go to the accounts."""
-    statement = f"select *, hash(_row_hash) as _digest from ({casting.judged})"  # noqa: S608 (composed in casting.py)
+    every = ", ".join(quote(column.name) for column in contract.columns)
+    statement = f"select *, hash({every}) as _digest from ({casting.judged})"  # noqa: S608 (composed in casting.py)
     if not casting.is_ordered:
         statement += " order by _file, _line"
     with delivered(connection, sources, contract, settings, schema):
@@ -192,7 +194,7 @@ def read_small(
     odd = rows.column("_odd_clock").to_numpy()
     for number in np.unique(numbers[odd > 0]) if odd.any() else ():
         sources[number].account.clock_shifts = int(odd[numbers == number].sum())
-    _drop_duplicates(rows, numbers, keep, sources)
+    _drop_duplicates(rows, numbers, keep, sources, contract)
     typed = rows.select([*(column.name for column in contract.columns), *LINEAGE])
     if row_rules:
         kept = np.flatnonzero(keep)
@@ -247,18 +249,20 @@ def _set_aside(
                 account.refusal = refusal
 
 
-def _drop_duplicates(rows: pa.Table, numbers: np.ndarray, keep: np.ndarray, sources: list[Source]) -> None:
+def _drop_duplicates(
+    rows: pa.Table, numbers: np.ndarray, keep: np.ndarray, sources: list[Source], contract: Contract
+) -> None:
     """Rows equal in every contract column to an earlier row of their file; the first line stays."""
-    digests = rows.column("_digest").fill_null(0).to_numpy()
+    digests = rows.column("_digest").to_numpy()
     ordered = np.sort(digests[keep])
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(twice):
         return
     suspects = np.flatnonzero(keep & np.isin(digests, twice))
-    hashes = rows.column("_row_hash").take(suspects).to_pylist()
-    seen: set[tuple[int, str]] = set()
-    for position, row_hash in zip(suspects.tolist(), hashes, strict=True):
-        key = (int(numbers[position]), row_hash)
+    values = rows.select([column.name for column in contract.columns]).take(suspects).to_pylist()
+    seen: set[tuple[int, tuple]] = set()
+    for position, row in zip(suspects.tolist(), values, strict=True):
+        key = (int(numbers[position]), tuple(row.values()))
         if key in seen:
             keep[position] = False
             sources[key[0]].account.duplicates += 1

@@ -52,7 +52,7 @@ def write_large(
         account = _account_for_rejects(connection, casting, schema, source, contract, settings)
         if account.refusal:
             return
-    losers = _later_twins(connection, target)
+    losers = _later_twins(connection, contract, target)
     account.duplicates = len(losers)
     dropped = losers
     if row_rules:
@@ -92,19 +92,19 @@ def _account_for_rejects(
     return source.account
 
 
-def _later_twins(connection: duckdb.DuckDBPyConnection, written: Path) -> np.ndarray:
+def _later_twins(connection: duckdb.DuckDBPyConnection, contract: Contract, written: Path) -> np.ndarray:
     """Lines of rows that equal an earlier row of the file in every contract column."""
+    key = ", ".join(map(quote, contract.primary_key))  # equal rows have equal keys, and a key is read in no time
+    every = ", ".join(quote(column.name) for column in contract.columns)
     connection.execute(f"create or replace temp view written as from {_relation(written)}")
-    connection.execute(
-        "create or replace temp table suspects as"
-        " select digest from (select hash(_row_hash) as digest from written) group by digest having count(*) > 1"
+    digests = f"select hash({key}) as digest from written"  # noqa: S608 (names of our own contracts, quoted)
+    suspects = f"select digest from ({digests}) group by digest having count(*) > 1"  # noqa: S608
+    connection.execute(f"create or replace temp table suspects as {suspects}")
+    numbered = (
+        f"select _line, row_number() over (partition by {every} order by _line) as nth from written"  # noqa: S608
+        f" where hash({key}) in (select digest from suspects)"
     )
-    rows = connection.execute(
-        "select _line from ("
-        " select _line, row_number() over (partition by _row_hash order by _line) as nth from written"
-        " where hash(_row_hash) in (select digest from suspects)"
-        ") where nth > 1"
-    ).fetchnumpy()
+    rows = connection.execute(f"select _line from ({numbered}) where nth > 1").fetchnumpy()  # noqa: S608
     return np.asarray(rows["_line"], np.int64)
 
 

@@ -101,7 +101,7 @@ class RecordReader:
     def _cut(self, buffer: bytes, *, final: bool) -> tuple[bytes, Block | None]:
         """Rest of the buffer behind its last whole row, and the good rows before it."""
         quote = self._dialect.quote
-        if b"\r\r\n" in buffer and not (quote and quote in buffer):
+        if b"\r" in buffer and b"\r\r\n" in buffer and not (quote and quote in buffer):
             buffer = buffer.replace(b"\r\r\n", b"\r\n")
         parts: list[bytes] = []
         lines: list[np.ndarray] = []
@@ -176,14 +176,15 @@ class RecordReader:
         """Rows that are text; the others are set aside. Blank lines are no rows."""
         self._refuse_long_rows(text, ends)
         starts = np.concatenate([[0], ends[:-1]])
-        if text.startswith((b"\n", b"\r\n")) or b"\n\n" in text or b"\n\r\n" in text:
-            lengths, first = ends - starts, np.frombuffer(text, np.uint8)[starts]
+        lengths = ends - starts
+        if lengths.min() <= len(b"\r\n"):
+            first = np.frombuffer(text, np.uint8)[starts]
             filled = ~((lengths == 1) | ((lengths == 2) & (first == _CR)))
             text, lines, ends = _only(text, starts, ends, filled), lines[filled], np.cumsum(lengths[filled])
             starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self._account.rows_in += len(lines)
         bad: dict[int, tuple[int, str, str]] = {}  # row -> position, code, what
-        if text.count(b"\r") != text.count(b"\r\n"):
+        if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):  # one byte is found ten times faster than two
             data = np.frombuffer(text, np.uint8)
             returns = np.flatnonzero((data[:-1] == _CR) & (data[1:] != _LF))
             if self._dialect.quote:

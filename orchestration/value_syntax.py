@@ -39,7 +39,8 @@ def typed_value(value: str, kind: str, column: Column, contract: Contract) -> st
         text = f"lower(cast({value} as varchar))" if kind else f"lower({value})"
         # A pattern, not a list: of a list the engine makes a join, and every row pays for it.
         yes, no = (f"regexp_full_match({text}, '{words}')" for words in ("true|t|yes|y|1", "false|f|no|n|0"))
-        return f"case when {yes} then true when {no} then false end"
+        usual = f"when {text} = 'true' then true when {text} = 'false' then false"
+        return f"case {usual} when {yes} then true when {no} then false end"
     if data_type == "bigint" or data_type.startswith("decimal"):
         return _number(value, kind, data_type, contract)
     if data_type == "date":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.contracts import Contract
-from orchestration.warehouse import LINEAGE_COLUMNS, in_force_query
+from orchestration.warehouse import LINEAGE_COLUMNS, OF_PRECEDENCE, in_force_query
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,11 +86,11 @@ class SparkWarehouse:
             raise ValueError("a Spark table cannot replace itself: all files are needed")
         if files:
             self.session.read.parquet(*map(str, files)).createOrReplaceTempView("typed_files")
-            rows = self.session.sql(in_force_query(contract, "select * from typed_files", _quote))
+            rows = self.session.sql(in_force_query(contract, "select * from typed_files", _quote, "sha2({}, 256)"))
         else:
-            columns = {column.name: column.data_type for column in contract.columns} | LINEAGE_COLUMNS
+            columns = {column.name: column.data_type for column in contract.columns} | LINEAGE_COLUMNS | OF_PRECEDENCE
             spelled = [f"{_quote(name)} {_spark_type(data_type)}" for name, data_type in columns.items()]
-            rows = self.session.createDataFrame([], ", ".join([*spelled, "_is_conflict boolean"]))
+            rows = self.session.createDataFrame([], ", ".join(spelled))
         self._replace(contract.schema, contract.table, rows)
         return self.session.table(f"{_quote(contract.schema)}.{_quote(contract.table)}").where("_is_conflict").count()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +18,7 @@ from orchestration.landing import IngestResult, files_in_force, ingest
 from orchestration.ledger import Ledger
 from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
+from orchestration.warehouse import row_hash
 
 TODAY = date(2024, 3, 1)
 DAY = date(2024, 1, 15)
@@ -106,6 +108,13 @@ class Home:
 
     def values(self, name: str) -> list:
         return [each[name] for each in self.rows()]
+
+    def row_hashes(self) -> list[str]:
+        """Law 6's hash of each of `rows`, as the engine that finds the rows in force computes it."""
+        files = [str(path) for path in files_in_force(self.contract, self.settings, self.ledger)]
+        query = f"select {row_hash(self.contract)} from read_parquet($files, hive_partitioning = false) order by all"
+        with duckdb.connect() as connection:
+            return [row[0] for row in connection.execute(query, {"files": files}).fetchall()]
 
     def rejects(self, delivery: Delivery) -> list[dict]:
         """Quarantined rows of a delivery."""

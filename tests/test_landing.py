@@ -118,7 +118,7 @@ def test_the_files_in_force_do_not_depend_on_the_order_of_arrival(tmp_path_facto
             home.ingest()
             paths = files_in_force(home.contract, home.settings, home.ledger)
             names = [path.relative_to(home.settings.typed) for path in paths]
-            return names, home.values("_row_hash"), home.ledger.input_fingerprint()
+            return names, home.row_hashes(), home.ledger.input_fingerprint()
 
     assert deliver(order, cuts) == deliver(range(5), set())
 

@@ -281,6 +281,11 @@ MUTANTS = {
     "arrival instead of version": (warehouse.in_force_query, "if version else []", "if False else []"),
     "a null version first": (warehouse.in_force_query, "desc nulls last", "desc nulls first"),
     "a missing tie-break": (warehouse.in_force_query, ', "_row_hash desc"]', "]"),
+    "a hash of some columns": (
+        warehouse.row_hash,
+        "for each in contract.columns)",
+        "for each in contract.columns[:1])",
+    ),
     "a revision ignored": (warehouse.in_force_query, '"_revision desc", ', ""),
     "a float": (
         warehouse.in_force_query,

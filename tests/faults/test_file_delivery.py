@@ -252,17 +252,21 @@ def test_header_only(home: Home) -> None:
 
 
 @pytest.mark.fault(
-    "F45", "M21", "S6", done="a gzip of a few MB that holds 2 GB", seen="E-LND-005 in {seconds} s at most, flat memory"
+    "F45",
+    "M21",
+    "S6",
+    done="a gzip of a few MB that holds 2 GB",
+    seen="E-LND-005 in {seconds} s of processor time at most",
 )
 @pytest.mark.parametrize("seconds", [5])
 def test_gzip_bomb(home: Home, seconds: int) -> None:
     member = gzip.compress(csv(*[row(1)] * 300_000).partition(b"\n")[2], 9)
     path = home.put(b"", GZ)
     path.write_bytes(gzip.compress(HEADER.encode() + b"\n") + member * 100)
-    started = time.monotonic()
+    started = time.process_time()
     done = home.ingest().results[-1].delivery
     assert done.reason_code == "E-LND-005" and "max_compression_ratio" in done.reason
-    assert time.monotonic() - started < seconds
+    assert time.process_time() - started < seconds
     assert home.rows() == []
 
 
@@ -390,4 +394,4 @@ def test_the_same_rows_in_another_format(home: Home) -> None:
     at = dt.datetime(2024, 1, 5, 10, tzinfo=dt.UTC)
     home.put(parquet(order_id=["1"], ordered_at=[at]), "o_2024-01-15.parquet")
     home.ingest()
-    assert len(set(home.values("_row_hash"))) == 1 and len(in_force(home)) == 1
+    assert len(set(home.row_hashes())) == 1 and len(in_force(home)) == 1
