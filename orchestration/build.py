@@ -156,6 +156,7 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
         published_identities=read_published(settings, "core", "customer_identities"),
         retired_keys=ledger.retired_customer_keys(),
         snapshot_id=snapshot_id,
+        judged_pairs=warehouse.table("conformed", "int_identity__judged_pairs"),
     ).tables()
     reach(CrashPoint.IDENTITY_FOUND)
     retired = tables["retired_customer_keys"].to_pylist()

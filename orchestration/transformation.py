@@ -208,6 +208,7 @@ def _identity_assets(site: Site, translator: WarehouseTranslator) -> dg.AssetsDe
         "int_leads__unioned",
         "int_customers__unioned",
         "int_identity__event_references",
+        "int_identity__judged_pairs",
     )
     return _python_tables(
         site,

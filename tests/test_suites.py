@@ -100,7 +100,7 @@ def _examples(rule: Rule, types: Mapping[str, pa.DataType]) -> tuple[dict[str, A
         other = not first_value if isinstance(first_value, bool) else "none of them"
         good, bad = first_value, [-1 if type(first_value) is int else other]
     elif kind == "values_to_match_regex":
-        texts = ("EUR", "DE", "someone@example.org", "12345", "536365")
+        texts = ("EUR", "DE", "someone@example.org", "12345", "536365", "same")
         good, bad = next(text for text in texts if re.search(arguments["regex"], text)), ["n0t th@t"]
     elif kind == "values_to_not_match_regex":
         good, bad = "cpc", ["https://someone@example.org"]
