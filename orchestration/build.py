@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import project
 from orchestration.contracts import Contract
 from orchestration.crash_points import CrashPoint, reach
+from orchestration.email_hashes import read_key
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -144,20 +145,24 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
     Keys of the snapshot now served that are no customer's any more are retired: the ledger keeps them from one
     publish to the next.
     """
-    from orchestration import identity
+    from orchestration import accounts, email_hashes, identity
 
+    key = read_key(settings)
     records = {
         name: warehouse.table("conformed", f"int_{name}__unioned") for name in ("contacts", "leads", "customers")
     }
+    mentions = warehouse.table("conformed", "int_identity__mentions")
     tables = identity.resolve(
         **records,
-        mentions=warehouse.table("conformed", "int_identity__mentions"),
+        mentions=mentions,
         settings=settings,
         published_identities=read_published(settings, "core", "customer_identities"),
         retired_keys=ledger.retired_customer_keys(),
         snapshot_id=snapshot_id,
         judged_pairs=warehouse.table("conformed", "int_identity__judged_pairs"),
     ).tables()
+    tables["email_hashes"] = email_hashes.hashes(records, mentions, tables["shared_identifiers"], key)
+    tables["account_hierarchy"] = accounts.hierarchy(warehouse.table("conformed", "int_accounts__unioned"))
     reach(CrashPoint.IDENTITY_FOUND)
     retired = tables["retired_customer_keys"].to_pylist()
     ledger.retire_customer_keys(snapshot_id, [row for row in retired if row["since_snapshot_id"] == snapshot_id])
@@ -234,8 +239,10 @@ def code_version() -> str:
 def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
     """What a snapshot is made of: accepted deliveries, code, settings that change numbers; 12 hex characters."""
     ignored = ("WAREHOUSE_LANDING", "WAREHOUSE_MEMORY_LIMIT", "WAREHOUSE_THREADS", "WAREHOUSE_SCHEDULE_CRON")
-    ignored += ("WAREHOUSE_HAS_LOGIN_PROXY",)
+    ignored += ("WAREHOUSE_HAS_LOGIN_PROXY", "WAREHOUSE_EMAIL_HASH_KEY_FILE")
     values = {name: value for name, value in settings.environment().items() if name not in ignored}
     parts = [ledger.input_fingerprint(), code_version(), sorted(values.items()), sorted(sources)]
+    key = read_key(settings)
+    parts.append(key.version if key else "")
     parts.append(json.dumps(settings.source_overrides, sort_keys=True, default=str))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]

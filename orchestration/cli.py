@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.cli_records import gaps, home_settings, quarantine, read_day, snapshots
+from orchestration.cli_records import gaps, home_settings, identity, quarantine, read_day, snapshots
 
 if TYPE_CHECKING:
     from orchestration.operations import Report
@@ -200,7 +200,7 @@ def errors(code: str) -> None:
         raise click.BadParameter(f"no error code begins with {code[:20]}; `cxw errors` lists them", param_hint="CODE")
 
 
-for group in (quarantine, snapshots, gaps):
+for group in (quarantine, snapshots, gaps, identity):
     cxw.add_command(group)
 
 

@@ -1,4 +1,4 @@
-"""`cxw quarantine`, `cxw snapshots`, `cxw gaps`: commands about what a home keeps.
+"""`cxw quarantine`, `cxw snapshots`, `cxw gaps`, `cxw identity`: commands about what a home keeps.
 
 Lives here: their options. Does not live here: the other commands and the entry point (`cli.py`), what they look up
 (`quarantine.py`, `snapshots.py`), drawing (`screens.py`).
@@ -7,6 +7,7 @@ Lives here: their options. Does not live here: the other commands and the entry 
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -154,3 +155,23 @@ def gaps_accept(table: str, day: date, why: str) -> None:
 
     accept_gap(home_settings(), table, day, why)
     click.echo(f"accepted: {table} {day}; next: cxw run")
+
+
+@click.group()
+def identity() -> None:
+    """Who is the same customer, and how to find one."""
+
+
+@identity.command(name="new-key")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def identity_new_key(file: Path) -> None:
+    """Make a key for published e-mail hashes.
+
+    FILE is written so that only its owner reads it; keep a copy of it in a safe place. The setting
+    `email_hash_key_file` names it.
+    """
+    from orchestration.email_hashes import new_key
+
+    key = new_key(file)
+    click.echo(f"wrote {file}, key version {key.version}")
+    click.echo(f'put into cxw.toml: email_hash_key_file = "{file.absolute()}", then: cxw run')

@@ -105,6 +105,30 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-DSK-004 models/core/fct_orders.sql: the build file is damaged; it is removed Next: cxw run",
         3,
     ),
+    "E-KEY-001": CatalogueEntry(
+        "a key file of e-mail hashes that cannot be read or written; hashes are never left out silently",
+        "put the file back from its backup, make a new one, or empty the setting email_hash_key_file",
+        "E-KEY-001 email_hash_key_file email.key: the key file cannot be read Next: cxw identity new-key email.key",
+        2,
+    ),
+    "E-KEY-002": CatalogueEntry(
+        "a key file that others than its owner may read: with it every published hash can be guessed",
+        "`chmod 600` the file; when it may have been read, make a new key",
+        "E-KEY-002 email_hash_key_file email.key: others may read the key file Next: chmod 600 email.key",
+        2,
+    ),
+    "E-KEY-003": CatalogueEntry(
+        "a key file with something else in it",
+        "name a file that `cxw identity new-key` made",
+        "E-KEY-003 email_hash_key_file email.key: no key in it: 64 hexadecimal digits are one",
+        2,
+    ),
+    "E-KEY-004": CatalogueEntry(
+        "a new key was asked for in the place of an existing file: without the old key no older hash can be joined",
+        "name another file, then the setting email_hash_key_file",
+        "E-KEY-004 email.key: the file exists and is kept",
+        2,
+    ),
     "E-PUB-001": CatalogueEntry(
         "a published table would hold a direct identifier",
         "drop the column from the model",

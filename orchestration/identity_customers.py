@@ -102,7 +102,6 @@ def customers(found: People) -> pa.Table:
         {
             "customer_key": found.keys,
             "first_seen_at": column(found.members, "seen_at").take(pa.array(found.holder)),
-            "country_code": _countries(found),
             "record_count": pa.array(sum(counts)),
             "contact_record_count": pa.array(counts[0]),
             "lead_record_count": pa.array(counts[1]),
@@ -234,21 +233,3 @@ def _evidence(
     ]
     strongest[strongest == len(EVIDENCE_KINDS)] = -1
     return strongest, pa.array(texts, TEXT).take(pa.array(row.reshape(-1)))
-
-
-def _countries(found: People) -> pa.Array:
-    """The two-letter code on the customer's oldest record that has one."""
-    delivered = pc.utf8_upper(
-        pc.utf8_trim_whitespace(column(found.records, "country_code").take(pa.array(found.record_rows)))
-    )
-    usable = np.flatnonzero(
-        pc.fill_null(pc.match_substring_regex(delivered, "^[A-Z]{2}$"), False).to_numpy(zero_copy_only=False)
-    )
-    names = delivered.take(pa.array(usable))
-    first = oldest(found.customer[usable], len(found.keys), found.members.take(pa.array(usable)))
-    has_one = np.bincount(found.customer[usable], minlength=len(found.keys)) > 0
-    return (
-        pc.if_else(pa.array(has_one), names.take(pa.array(np.where(has_one, first, 0))), None)
-        if len(names)
-        else pa.nulls(len(found.keys), TEXT)
-    )

@@ -14,6 +14,8 @@ from orchestration.build import PHASES
 from orchestration.contracts import Contract
 from orchestration.settings import Settings
 
+# What records say of their customer: of no weight for a mart that only counts customers.
+_SAYINGS, _TOLD_BY = "int_customers__records", ("int_customers__survivors", "customer_email_hashes", "dim_customers")
 LAYERS = ("staging", "conformed", "core", "marts")
 IDENTITY_SOURCE, ATTRIBUTION_SOURCE, CLV_SOURCE = "identity_output", "attribution_output", "clv_output"
 INPUT_SOURCE = "meta_input"
@@ -37,14 +39,16 @@ def phases_of(manifest: Mapping[str, Any]) -> dict[str, str]:
 def delivered_tables(manifest: Mapping[str, Any], unique_id: str) -> set[str]:
     """`<source>.<table>` of every delivered table that a node's rows come from.
 
-    The walk ends at identity: every event has a say in who is one customer, which would make every list the same.
+    The walk ends at identity: every event has a say in who is one customer, which would make every list the same. So
+    it does at what records say of their customer, but for the tables that tell it.
     """
+    is_told_here = unique_id.endswith(tuple(f".{name}" for name in _TOLD_BY))
     found: set[str] = set()
     seen: set[str] = set()
     waiting = [unique_id]
     while waiting:
         current = waiting.pop()
-        if current in seen:
+        if current in seen or (current.endswith(f".{_SAYINGS}") and not is_told_here):
             continue
         seen.add(current)
         source = manifest["sources"].get(current)

@@ -90,6 +90,9 @@ class Settings:
     phone_region: str = _setting(
         "", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link", check="region"
     )
+    email_hash_key_file: str = _setting(
+        "", "key file of `cxw identity new-key`: publishes keyed hashes of addresses for joins; empty = none"
+    )
     # metrics
     counted_order_statuses: tuple[str, ...] = _setting(
         ("paid", "shipped", "completed", "partially_refunded", "refunded"),
@@ -183,6 +186,11 @@ class Settings:
     def dbt_target(self) -> Path:
         """Where dbt writes: manifest, partial parse state, run results."""
         return self.home / "dbt"
+
+    @property
+    def email_hash_key_path(self) -> Path | None:
+        """Key of the published e-mail hashes; a relative path starts at the home folder. None when not wanted."""
+        return self.home / Path(self.email_hash_key_file).expanduser() if self.email_hash_key_file else None
 
     @property
     def lock_path(self) -> Path:

@@ -207,6 +207,7 @@ def _identity_assets(site: Site, translator: WarehouseTranslator) -> dg.AssetsDe
         "int_contacts__unioned",
         "int_leads__unioned",
         "int_customers__unioned",
+        "int_accounts__unioned",
         "int_identity__event_references",
         "int_identity__judged_pairs",
     )

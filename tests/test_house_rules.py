@@ -20,7 +20,7 @@ MAY_READ = {
 NAMES = {
     "staging": r"stg_[a-z0-9_]+__[a-z0-9_]+",
     "conformed": r"int_[a-z0-9_]+__[a-z0-9_]+",
-    "core": r"(dim|fct)_[a-z0-9_]+|customer_identities|customer_key_history",
+    "core": r"(dim|fct)_[a-z0-9_]+|customer_(identities|key_history|email_hashes)",
     "marts": r"mart_[a-z0-9_]+__[a-z0-9_]+",
 }
 # Waivers are data with a reason.

@@ -1,7 +1,7 @@
 -- One test for all of core: every key names one row, every foreign key a row that exists. A refund that waits for its
 -- order, and a lead, case or agent that never arrives, keep their place and are not listed.
 {% set keys = {
-    'dim_agents': 'agent_version_key', 'dim_channels': 'marketing_channel', 'dim_customers': 'customer_key',
+    'dim_accounts': 'account_key', 'dim_agents': 'agent_version_key', 'dim_channels': 'marketing_channel', 'dim_customers': 'customer_key',
     'dim_dates': 'date_day', 'fct_orders': 'order_key', 'fct_order_lines': 'order_line_key',
     'fct_refunds': 'refund_key', 'fct_leads': 'lead_key', 'fct_opportunities': 'opportunity_key', 'fct_interactions': 'interaction_key',
     'fct_cases': 'case_key', 'fct_survey_responses': 'response_key', 'fct_sessions': 'session_key',
@@ -37,6 +37,22 @@ orphans as (
     left join {{ ref('dim_channels') }} as channels
         on channels.marketing_channel = facts.marketing_channel
     where facts.marketing_channel is not null and channels.marketing_channel is null
+    union all
+    {% endfor %}
+    {% for model in ['dim_customers', 'fct_opportunities'] -%}
+    select '{{ model }}' as model, 'account_key' as broken_key, count(*) as row_count
+    from {{ ref(model) }} as facts
+    left join {{ ref('dim_accounts') }} as accounts
+        on accounts.account_key = facts.account_key
+    where facts.account_key is not null and accounts.account_key is null
+    union all
+    {% endfor %}
+    {% for key in ['parent_account_key', 'top_account_key'] -%}
+    select 'dim_accounts' as model, '{{ key }}' as broken_key, count(*) as row_count
+    from {{ ref('dim_accounts') }} as facts
+    left join {{ ref('dim_accounts') }} as accounts
+        on accounts.account_key = facts.{{ key }}
+    where facts.{{ key }} is not null and accounts.account_key is null
     union all
     {% endfor %}
     select 'fct_refunds' as model, 'order_key' as broken_key, count(*) as row_count

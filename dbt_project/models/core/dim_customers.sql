@@ -21,9 +21,31 @@ order_totals as (
     group by customer_key
 ),
 
+-- Of a guest's addresses there is one: the address is what makes the guest.
+guest_addresses as (
+    select
+        customer_key,
+        min(email_hash) as email_hash
+    from {{ ref('customer_email_hashes') }}
+    group by customer_key
+),
+
+versions as (
+    select max(email_hash_key_version) as email_hash_key_version
+    from {{ ref('customer_email_hashes') }}
+),
+
 observed as (
     select
         customers.*,
+        survivors.country_code,
+        survivors.country_code_source as country_source,
+        coalesce(survivors.has_marketing_consent, false) as has_marketing_consent,
+        survivors.has_marketing_consent_source as marketing_consent_source,
+        survivors.lead_marketing_channel,
+        survivors.lead_marketing_channel_source,
+        survivors.account_key,
+        coalesce(survivors.email_hash, guest_addresses.email_hash) as email_hash,
         order_totals.first_order_key,
         coalesce(order_totals.counted_order_count, 0) as counted_order_count,
         order_totals.acquired_at,
@@ -35,13 +57,24 @@ observed as (
     from {{ source('identity_output', 'customers') }} as customers
     left join order_totals
         on order_totals.customer_key = customers.customer_key
+    left join {{ ref('int_customers__survivors') }} as survivors
+        on survivors.customer_key = customers.customer_key
+    left join guest_addresses
+        on guest_addresses.customer_key = customers.customer_key
 ),
 
 final as (
     select
         customer_key,
         first_order_key,
+        account_key,
         country_code,
+        country_source,
+        lead_marketing_channel,
+        lead_marketing_channel_source,
+        marketing_consent_source,
+        email_hash,
+        case when email_hash is not null then versions.email_hash_key_version end as email_hash_key_version,
         evidence_kinds,
         {{ lifecycle_stage('counted_order_count', 'last_ordered_date', 'previous_ordered_date', 'as_of_date') }}
             as lifecycle_stage,
@@ -51,6 +84,7 @@ final as (
         shop_record_count,
         cast(counted_order_count as bigint) as counted_order_count,
         is_identified,
+        has_marketing_consent,
         counted_order_count > 0 as is_customer,
         acquired_date,
         cast({{ dbt.date_trunc('month', 'acquired_date') }} as date) as cohort_month,
@@ -61,6 +95,7 @@ final as (
         acquired_at,
         last_ordered_at
     from observed
+    cross join versions
 )
 
 select * from final

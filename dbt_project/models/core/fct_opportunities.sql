@@ -1,6 +1,6 @@
 -- Opportunities and what the won ones are worth at the rate of their closing day. The lead is the one that the
 -- opportunity names, known or not; when it names none, the oldest lead that names the opportunity. An opportunity
--- without a contact belongs to the person of its lead.
+-- without a contact belongs to the person of its lead, and without a known account to that of its person.
 with opportunities as (
     select
         *,
@@ -21,6 +21,13 @@ leads as (
         ) as naming_rank
     from {{ ref('int_leads__resolved') }}
     where not is_deleted
+),
+
+accounts as (
+    select
+        id_namespace,
+        account_id
+    from {{ source('identity_output', 'account_hierarchy') }}
 ),
 
 rated as (
@@ -45,23 +52,31 @@ rated as (
 
 final as (
     select
-        {{ surrogate_key(['id_namespace', 'opportunity_id']) }} as opportunity_key,
-        person_key as customer_key,
-        lead_key,
-        source_system,
-        opportunity_id,
-        stage,
-        currency_code,
-        exchange_rate,
-        amount as amount_local,
-        case when is_won then {{ to_reporting('amount', 'exchange_rate') }} end as won_amount,
-        coalesce(is_won, false) as is_won,
-        is_won is not null as is_closed,
-        {{ business_date('created_at') }} as created_date,
-        closed_date,
-        created_at,
-        closed_at
+        {{ surrogate_key(['rated.id_namespace', 'rated.opportunity_id']) }} as opportunity_key,
+        rated.person_key as customer_key,
+        rated.lead_key,
+        coalesce(
+            {{ surrogate_key(['accounts.id_namespace', 'accounts.account_id']) }}, survivors.account_key
+        ) as account_key,
+        rated.source_system,
+        rated.opportunity_id,
+        rated.stage,
+        rated.currency_code,
+        rated.exchange_rate,
+        rated.amount as amount_local,
+        case when rated.is_won then {{ to_reporting('rated.amount', 'rated.exchange_rate') }} end as won_amount,
+        coalesce(rated.is_won, false) as is_won,
+        rated.is_won is not null as is_closed,
+        {{ business_date('rated.created_at') }} as created_date,
+        rated.closed_date,
+        rated.created_at,
+        rated.closed_at
     from rated
+    left join accounts
+        on accounts.id_namespace = rated.id_namespace
+        and accounts.account_id = rated.account_id
+    left join {{ ref('int_customers__survivors') }} as survivors
+        on survivors.customer_key = rated.person_key
 )
 
 select * from final
