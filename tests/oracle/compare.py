@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def compare(
     with duckdb.connect(str(published), read_only=True) as connection:
         book = Published(connection)
         groups, differences = _pair_customers(book, reference)
+        differences += _check_people(book, reference, groups)
         key_order = {group: key for key, group in groups.items()}
         for name in marts:
             expected = reference.mart(name, reads.get(name, READS[name]), key_order)
@@ -80,6 +82,10 @@ class Published:
         self._connection = connection
         found = connection.sql("select table_schema, table_name from information_schema.tables").fetchall()
         self.tables = {f"{schema}.{name}" for schema, name in found}
+
+    @cached_property
+    def account_ids(self) -> dict[str, str]:
+        return {row["account_key"]: row["account_id"] for row in self.rows("core.dim_accounts")}
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         relation = self._connection.sql(f"select * from {table}")
@@ -122,6 +128,28 @@ def _consistent(
     return {key: group for key, group in by_key.items() if key is not None and group is not None}, differences
 
 
+def _check_people(book: Published, reference: Reference, groups: Mapping[str, str]) -> list[Difference]:
+    """What dim_customers says of people that survived from their records, and the trees of dim_accounts."""
+    survivors, differences = reference.survivors, []
+    people = {groups.get(row["customer_key"]): row for row in book.rows("core.dim_customers")}
+    for group in people.keys() & set(groups.values()):
+        row = people[group] | {"account_key": book.account_ids.get(people[group]["account_key"])}
+        for column, value in survivors.person(group).items():
+            if row[column] != value:
+                differences.append(Difference("dim_customers", {"customer": group}, column, value, row[column]))
+    published = {row["account_id"]: row for row in book.rows("core.dim_accounts")}
+    for account_id in sorted(published.keys() | survivors.accounts.keys()):
+        account, row = survivors.accounts.get(account_id), published.get(account_id)
+        if account is None or row is None:
+            differences.append(Difference("dim_accounts", {"account": account_id}, "", account, row))
+            continue
+        told = row | {name: book.account_ids.get(row[name]) for name in ("parent_account_key", "top_account_key")}
+        for column, value in account.cells.items():
+            if told[column] != value:
+                differences.append(Difference("dim_accounts", {"account": account_id}, column, value, told[column]))
+    return differences
+
+
 def _compare_mart(book: Published, mart: Mart, groups: Mapping[str, str]) -> list[Difference]:
     if f"marts.{mart.name}" not in book.tables:
         return [Difference(mart.name, {}, "", "a published table", "none")]
@@ -130,6 +158,8 @@ def _compare_mart(book: Published, mart: Mart, groups: Mapping[str, str]) -> lis
     for row in book.rows(f"marts.{mart.name}"):
         if "customer_key" in mart.grain:
             row["customer_key"] = groups.get(row["customer_key"], row["customer_key"])
+        if "account_key" in mart.grain:
+            row["account_key"] = book.account_ids.get(row["account_key"], row["account_key"])
         grain = tuple(row[name] for name in mart.grain)
         if grain in published:
             differences.append(Difference(mart.name, _named(mart, grain), "", "one row", "two rows"))

@@ -112,6 +112,7 @@ def invent(
     With `has_gap`, some tables miss an extract date in the middle: what they bring later is known, but not final.
     With `is_crowded`, many people share an address and a number: the guards of identity have something to do.
     """
+    from .generator_accounts import with_accounts
     from .generator_desk import invent_costs, invent_leads, invent_service, invent_surveys
     from .generator_people import invent_people
     from .generator_shop import invent_orders, invent_visits
@@ -137,7 +138,7 @@ def invent(
     if has_gap:
         missing = {(name, random.choice(days[1:-1])) for name in TABLES if random.random() < 0.15}
         deliveries = [delivery for delivery in deliveries if (delivery.table, delivery.extract_date) not in missing]
-    return Company(name, tuple(deliveries), world.overrides)
+    return with_accounts(Company(name, tuple(deliveries), world.overrides))
 
 
 def _add_referrals_and_teams(world: World, dice: Random) -> None:

@@ -57,7 +57,7 @@ def conversion_by_channel(facts: Facts, attribution: Attribution, as_of: date) -
             "won_lead_count": sum(any(row["is_won"] for row in lead.opportunities) for lead in leads),
             "converted_lead_count": len(converted),
             "won_amount": total(
-                _won_amount(facts, row) for lead in leads for row in lead.opportunities if row["is_won"]
+                won_amount(facts, row) for lead in leads for row in lead.opportunities if row["is_won"]
             ),
             "converting_lead_count": conversions.get(cell, 0),
             "conversion_rate_period": ratio(conversions.get(cell, 0), len(leads)),
@@ -86,7 +86,7 @@ def read_leads(facts: Facts) -> list[Lead]:
         lead = lead_of_opportunity(row, leads)
         if lead:
             opportunities[str(lead["lead_id"])].append(row)
-        person = _person(facts, row, lead)
+        person = person_of_opportunity(facts, row, lead)
         if person and row["is_won"] and row["closed_at"]:
             first_won[person] = min(row["closed_at"], first_won.get(person, row["closed_at"]))
     return [_lead(facts, row, opportunities[lead_id], first_won) for lead_id, row in leads.items()]
@@ -109,14 +109,14 @@ def _lead(facts: Facts, row: Row, opportunities: list[Row], first_won: dict[str,
     )
 
 
-def _person(facts: Facts, opportunity: Row, lead: Row | None) -> str | None:
+def person_of_opportunity(facts: Facts, opportunity: Row, lead: Row | None) -> str | None:
     """By its contact, else the person of its lead."""
     if opportunity["contact_id"]:
         return facts.golden.attach({"contact_id": opportunity["contact_id"]})
     return facts.golden.group_of_record("crm.leads", lead["lead_id"]) if lead else None
 
 
-def _won_amount(facts: Facts, row: Row) -> Amount:
+def won_amount(facts: Facts, row: Row) -> Amount:
     day = facts.day(row["closed_at"]) if row["closed_at"] else None
     return facts.in_reporting_currency(row["amount"], row["currency_code"], day)
 

@@ -15,6 +15,7 @@ from .attribution import Attribution
 from .company import Company
 from .facts import Facts
 from .in_force import as_of
+from .marts_accounts import account_values
 from .marts_acquisition import acquisition_by_channel, acquisition_by_month, actions_by_channel
 from .marts_attribution import effects_by_channel, paths_by_month
 from .marts_conversion import conversion_by_channel
@@ -23,6 +24,7 @@ from .marts_orders import Rows, customer_values, orders_by_day, value_cohorts
 from .marts_retention import retention_by_cohort, retention_by_month
 from .media import Costs
 from .service import Service
+from .survivors import Survivors
 
 _REVENUE = ("orders", "order_lines", "refunds", "exchange_rates")
 _PEOPLE = ("contacts", "leads", "customers")
@@ -30,6 +32,7 @@ _TOUCHES = ("sessions", "touchpoints")
 GRAINS: dict[str, tuple[str, ...]] = {
     "mart_orders__day": ("date", "source_channel"),
     "mart_customer_value__customer": ("customer_key",),
+    "mart_customer_value__account": ("account_key",),
     "mart_customer_value__cohort_month": ("cohort_month", "acquisition_channel", "days_since_acquisition"),
     "mart_customer_value__customer_year": ("customer_key", "year"),
     "mart_attribution__path_month": ("month", "channel_path"),
@@ -48,6 +51,7 @@ READS: dict[str, tuple[str, ...]] = {
     "mart_customer_value__customer": (
         *_REVENUE, *_PEOPLE, *_TOUCHES, "interactions", "cases", "agents", "responses", "costs"
     ),
+    "mart_customer_value__account": (*_REVENUE, *_PEOPLE, "accounts", "opportunities", "interactions"),
     "mart_customer_value__cohort_month": _REVENUE + _PEOPLE + _TOUCHES,
     "mart_customer_value__customer_year": (
         *_REVENUE, *_PEOPLE, "interactions", "agents", "costs", "spend"
@@ -95,6 +99,10 @@ class Reference:
     def service(self) -> Service:
         return Service(self.facts)
 
+    @cached_property
+    def survivors(self) -> Survivors:
+        return Survivors(self.facts)
+
     def identities(self) -> dict[tuple[str, str], str]:
         """(source.table, id) of every record -> golden customer."""
         return self.facts.golden.groups()
@@ -119,6 +127,8 @@ class Reference:
                 return orders_by_day(facts)
             case "mart_customer_value__customer":
                 return customer_values(facts, self.attribution, self.service, day, key_order)
+            case "mart_customer_value__account":
+                return account_values(facts, self.service, self.survivors)
             case "mart_customer_value__cohort_month":
                 return value_cohorts(facts, self.attribution, day)
             case "mart_customer_value__customer_year":

@@ -57,6 +57,16 @@ def publish(subject: Company, path: Path) -> None:
         ]
         _write(connection, "core.customer_identities", ["customer_key", "source_table", "source_id"], records)
         _write(connection, "core.fct_orders", ["order_id", "customer_key"], orders)
+        groups = {*reference.identities().values(), *facts.customers}
+        people = [{"customer_key": f"key of {group}"} | reference.survivors.person(group) for group in groups]
+        _write(connection, "core.dim_customers", list(people[0]) if people else ["customer_key"], people)
+        accounts = [
+            {"account_key": account_id, "account_id": account_id} | account.cells
+            for account_id, account in reference.survivors.accounts.items()
+        ]
+        _write(
+            connection, "core.dim_accounts", list(accounts[0]) if accounts else ["account_key", "account_id"], accounts
+        )
         keys = {group: f"key of {group}" for group in facts.customers}
         for name, mart in reference.marts(key_order=keys).items():
             rows = [
@@ -85,8 +95,8 @@ def publish(subject: Company, path: Path) -> None:
 
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str], rows: list[dict]) -> None:
-    values = [[as_published(row[name]) for name in columns] for row in rows]
-    types = [column_type([row[name] for row in rows]) for name in columns]
+    values = [[as_published(row.get(name)) for name in columns] for row in rows]
+    types = [column_type([row.get(name) for row in rows]) for name in columns]
     spelled = ", ".join(f'"{name}" {kind}' for name, kind in zip(columns, types, strict=True))
     connection.execute(f"create table {table} ({spelled})")
     if values:
