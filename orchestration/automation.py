@@ -15,7 +15,6 @@ from orchestration.ledger import Ledger
 from orchestration.site import Site
 
 CYCLE_JOB, BUILD_JOB = "run_cycle", "build_warehouse"
-SENSOR_SECONDS = 60
 ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -85,7 +84,7 @@ def build_sensors(site: Site) -> list[dg.SensorDefinition]:
     @dg.sensor(
         name="landing_sensor",
         job_name=CYCLE_JOB,
-        minimum_interval_seconds=SENSOR_SECONDS,
+        minimum_interval_seconds=site.settings.look_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a cycle when complete new files lie in landing.",
     )
@@ -95,7 +94,7 @@ def build_sensors(site: Site) -> list[dg.SensorDefinition]:
     @dg.sensor(
         name="unpublished_data_sensor",
         job_name=BUILD_JOB,
-        minimum_interval_seconds=SENSOR_SECONDS,
+        minimum_interval_seconds=site.settings.look_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Builds and publishes when accepted deliveries are newer than the published snapshot.",
     )

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration import project
@@ -228,18 +229,26 @@ def build_warehouse(
 def code_version() -> str:
     """Version of everything that decides a number: package sources, models, suites; 12 hex characters."""
     digest = hashlib.sha256()
-    root = project.PROJECT.parent
-    for folder in ("orchestration", "dbt_project", "expectations"):
-        for path in sorted((root / folder).rglob("*")):
-            if path.suffix in (".py", ".sql", ".yml", ".csv", ".md"):
-                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    for path in _code_files():
+        digest.update(str(path.relative_to(project.PROJECT.parent)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def code_changed_at() -> int:
+    """Newest change of any file that `code_version` reads: cheap enough to look at every few seconds."""
+    return max(path.stat().st_mtime_ns for path in _code_files())
+
+
+def _code_files() -> list[Path]:
+    folders = [project.PROJECT.parent / name for name in ("orchestration", "dbt_project", "expectations")]
+    suffixes = (".py", ".sql", ".yml", ".csv", ".md")
+    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in suffixes]
 
 
 def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
     """What a snapshot is made of: accepted deliveries, code, settings that change numbers; 12 hex characters."""
     ignored = ("WAREHOUSE_LANDING", "WAREHOUSE_MEMORY_LIMIT", "WAREHOUSE_THREADS", "WAREHOUSE_SCHEDULE_CRON")
-    ignored += ("WAREHOUSE_HAS_LOGIN_PROXY", "WAREHOUSE_EMAIL_HASH_KEY_FILE")
+    ignored += ("WAREHOUSE_HAS_LOGIN_PROXY", "WAREHOUSE_EMAIL_HASH_KEY_FILE", "WAREHOUSE_LOOK_SECONDS")
     values = {name: value for name, value in settings.environment().items() if name not in ignored}
     parts = [ledger.input_fingerprint(), code_version(), sorted(values.items()), sorted(sources)]
     key = read_key(settings)

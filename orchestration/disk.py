@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from orchestration.errors import CxwError
 from orchestration.settings import Settings
 
 ROOM_FOR_BUILDS = 2.5  # the build grows, its snapshot is written aside, and the engine spills
+READER_WAIT_SECONDS = 30.0  # for somebody who opened the build file by mistake and closes it again
+_LOCKED = re.compile(r"Could not set lock on file(?:.*?held in (?P<program>\S+) .*?\(PID (?P<pid>\d+)\))?", re.DOTALL)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _FULL_WORDS = ("No space left on device", "database or disk is full", "Disk quota exceeded", "Read-only file system",
                "unable to open database file", "disk I/O error")  # fmt: skip
@@ -66,6 +70,10 @@ def distrust_build(settings: Settings) -> None:
 def as_disk_error(error: BaseException, where: str = "") -> CxwError | None:
     """The house's words for an error of the disk or of a damaged build file; None for anything else."""
     text = str(error)
+    if held := _LOCKED.search(text):
+        program = Path(held["program"] or "another program").name
+        said = f"process {held['pid']} ({program})" if held["pid"] else "another program"
+        return CxwError("E-DSK-005", f"{said} has the build file open", where="build", next_command="cxw run")
     if (isinstance(error, OSError) and error.errno in _FULL) or any(words in text for words in _FULL_WORDS):
         return CxwError(
             "E-DSK-003", "a write failed: no space, no inodes, over quota or read-only", where=where,
@@ -74,6 +82,19 @@ def as_disk_error(error: BaseException, where: str = "") -> CxwError | None:
     if type(error).__module__.startswith(("duckdb", "_duckdb")) and is_damage(text):
         return CxwError("E-DSK-004", "the build file is damaged; it is removed", where=where, next_command="cxw run")
     return None
+
+
+def is_held(engine_words: str) -> bool:
+    """Whether an engine's message says that another process has the file open."""
+    return _LOCKED.search(engine_words) is not None
+
+
+def make_build_private(settings: Settings) -> None:
+    """The build folder is its owner's alone: a reader who lost the way finds `published/` instead."""
+    settings.build.mkdir(parents=True, exist_ok=True)
+    if settings.build.stat().st_mode & 0o077:
+        with suppress(OSError):  # another owner's folder, or one that cannot be written: `require_room` tells
+            settings.build.chmod(0o700)
 
 
 def is_damage(engine_words: str) -> bool:

@@ -105,6 +105,12 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-DSK-004 models/core/fct_orders.sql: the build file is damaged; it is removed Next: cxw run",
         3,
     ),
+    "E-DSK-005": CatalogueEntry(
+        "another program has the build file open, so that nothing can be written to it",
+        "close it there; readers open `published/current`, see docs/readers.md",
+        "E-DSK-005 build: process 4711 (python3) has the build file open Next: cxw run",
+        3,
+    ),
     "E-KEY-001": CatalogueEntry(
         "a key file of e-mail hashes that cannot be read or written; hashes are never left out silently",
         "put the file back from its backup, make a new one, or empty the setting email_hash_key_file",
@@ -159,6 +165,12 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-PUB-005 build: the build at hand is of 000007-5b1c, the deliveries make 000008-77aa. Next: cxw run",
         3,
     ),
+    "E-PUB-006": CatalogueEntry(
+        "code, models or suites were replaced while a run built with the old ones: parts of both would be mixed",
+        "`cxw run` builds again, with what is installed now",
+        "E-PUB-006 publish: code, models or suites changed while this run was under way Next: cxw run",
+        3,
+    ),
     "E-QRY-001": CatalogueEntry(
         "a query that the published database refuses",
         "correct the SQL",
@@ -208,8 +220,8 @@ RUNS: dict[str, CatalogueEntry] = {
         2,
     ),
     "E-UI-001": CatalogueEntry(
-        "the UI cannot start: its port is taken or it is running",
-        "choose another --port",
+        "the UI cannot start: its port is taken, or this home has one already",
+        "choose another --port, or end the one named",
         "E-UI-001 3000: the port is taken. Next: cxw ui --port 3001",
         2,
     ),

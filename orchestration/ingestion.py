@@ -23,6 +23,7 @@ from orchestration.export import CheckResult
 from orchestration.instance import WRITER_POOL
 from orchestration.intake import scan
 from orchestration.landing import DeliveryResult, IngestResult
+from orchestration.lateness import LIVING_DAYS
 from orchestration.ledger import Ledger
 from orchestration.registration import Registered
 from orchestration.rules import Suite
@@ -31,7 +32,6 @@ from orchestration.suites import row_rules
 from orchestration.writer import Writer, reporting_errors
 
 LANDING = "landing"
-LIVING_DAYS = timedelta(days=90)  # a site without any delivery for longer than this is a history
 # Checks that every delivered table has, whatever its suite says: name, severity, what it claims.
 COUNT_CHECKS = (
     (

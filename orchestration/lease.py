@@ -2,7 +2,7 @@
 
 Lives here: taking the lease, waiting for it, saying who has it, noticing that its last holder died. Every run takes it,
 whether `cxw` or the Dagster daemon started it, so two backfills queue and a second installation is refused with the
-holder's name.
+holder's name. `cxw ui` holds one of the same kind: a home has one daemon.
 Does not live here: the pool that keeps Dagster from starting two writing runs (`instance.py`).
 """
 
@@ -101,9 +101,7 @@ def hold(
         _lock(descriptor, path, time.monotonic() + max(wait_seconds, GRACE_SECONDS), on_wait)
         if os.fstat(descriptor).st_size:  # the last holder died with its name on it
             distrust_build(settings)
-        holder = Holder(what, os.getpid(), socket.gethostname(), datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ"))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
+        _sign(descriptor, what)
         with _guard:
             _held[path] = 1
         try:
@@ -114,6 +112,35 @@ def hold(
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hold_daemon(settings: Settings) -> Iterator[None]:
+    """The right to run the daemon of this home, for as long as the body runs.
+
+    Raises:
+        CxwError: E-UI-001 naming the holder, its process and its host.
+    """
+    path = settings.daemon_lock_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = f"{_read_holder(path)} runs the daemon of this home"
+            raise CxwError("E-UI-001", said, where=str(path), next_command="cxw status") from None
+        _sign(descriptor, "cxw ui")
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _sign(descriptor: int, what: str) -> None:
+    holder = Holder(what, os.getpid(), socket.gethostname(), datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ"))
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
 
 
 def _lock(descriptor: int, path: Path, deadline: float, on_wait: Callable[[Holder], None] | None) -> None:

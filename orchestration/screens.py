@@ -131,6 +131,8 @@ def show_status(status: Status, *, with_checks: bool = False) -> None:
     for check in status.held_by:
         line = f"held back: {check.check_name} on {check.subject}: {check.observed}, expected {check.expected}"
         out.print(line, style="bold red", markup=False)
+    for line in status.late:
+        out.print(f"late: {line}", style="bold red", markup=False)
     for line in status.problems:
         out.print(f"open: {line}", style="yellow", markup=False)
     shown = status.checks if with_checks else ()

@@ -136,7 +136,12 @@ class Settings:
         3600, "an expired snapshot lives at least this long for its readers", minimum=0
     )
     schedule_cron: str = _setting("0 6 * * *", "when the daily cycle ticks, in the reporting zone")
-    freshness_hours: int = _setting(36, "a published snapshot older than this makes `cxw status` red", minimum=1)
+    look_seconds: int = _setting(
+        60, "how often the daemon looks for new files and for what is not published", minimum=1
+    )
+    freshness_hours: int = _setting(
+        36, "`cxw status` is red when the snapshot, or the last day of a daily table in it, is older", minimum=1
+    )
     has_login_proxy: bool = _setting(
         False, "a proxy with a login stands before the web page: `cxw ui --host` may open it"
     )
@@ -191,6 +196,11 @@ class Settings:
     def email_hash_key_path(self) -> Path | None:
         """Key of the published e-mail hashes; a relative path starts at the home folder. None when not wanted."""
         return self.home / Path(self.email_hash_key_file).expanduser() if self.email_hash_key_file else None
+
+    @property
+    def daemon_lock_path(self) -> Path:
+        """Held (flock) by the one `cxw ui` of this home; its text names the holder."""
+        return self.home / "ui.lock"
 
     @property
     def lock_path(self) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestration import project
+from orchestration import build, project
 from orchestration.contracts import Contract, configured_sources, load_contracts
 from orchestration.rules import Suite, load_suites
 from orchestration.settings import Settings
@@ -18,13 +18,17 @@ from orchestration.settings import Settings
 
 @dataclass(frozen=True)
 class Site:
-    """`contracts` holds the tables of the configured sources only, `suites` all rules by `<source>.<table>` or mart."""
+    """`contracts` holds the tables of the configured sources only, `suites` all rules by `<source>.<table>` or mart.
+
+    `code_version` is that of the code and the models when this site was opened: what a run must end with, too.
+    """
 
     settings: Settings
     manifest: Mapping[str, Any]
     contracts: Mapping[str, Contract]
     sources: tuple[str, ...]
     suites: Mapping[str, Suite]
+    code_version: str
 
 
 def open_site(settings: Settings, manifest: Mapping[str, Any] | None = None) -> Site:
@@ -36,6 +40,7 @@ def open_site(settings: Settings, manifest: Mapping[str, Any] | None = None) -> 
     Raises:
         CxwError: E-CFG-003 for a configured source without a contract, E-CFG-004 for a bad contract.
     """
+    version = build.code_version()
     if manifest is None:
         manifest = project.prepare_manifest(settings, _listed_sources(settings))
     contracts = load_contracts(manifest, settings)
@@ -46,7 +51,7 @@ def open_site(settings: Settings, manifest: Mapping[str, Any] | None = None) -> 
         for name, contract in contracts.items()
         if contract.source in sources
     }
-    return Site(settings=settings, manifest=manifest, contracts=chosen, sources=sources, suites=suites)
+    return Site(settings, manifest, contracts=chosen, sources=sources, suites=suites, code_version=version)
 
 
 def _listed_sources(settings: Settings) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from orchestration import accounting, backlog, check_results, cycle, disk, lease
+from orchestration import accounting, backlog, check_results, cycle, disk, lateness, lease
 from orchestration.accounting import TableState
 from orchestration.cycle import Work
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
+from orchestration.lateness import Behind
 from orchestration.ledger import Ledger
 from orchestration.ledger_rows import Delivery
 from orchestration.settings import Settings
@@ -36,10 +37,27 @@ class Status:
     rows: dict[str, tuple[int, int, int, int]]
     damaged: tuple[Delivery, ...] = ()
     disk: str = ""
+    now: datetime = datetime.max.replace(tzinfo=UTC)
 
     @property
     def hours_old(self) -> float | None:
-        return (datetime.now(UTC) - self.published_at).total_seconds() / 3600 if self.published_at else None
+        return (self.now - self.published_at).total_seconds() / 3600 if self.published_at else None
+
+    @property
+    def behind(self) -> list[Behind]:
+        """Sources whose last whole day is older than the objective."""
+        return lateness.behind(self.tables, self.settings, self.now)
+
+    @property
+    def late(self) -> list[str]:
+        """Why what readers see is older than its objective, whatever is up and running; names source and day."""
+        objective = f"objective {self.settings.freshness_hours} h"
+        lines = []
+        if self.hours_old is not None and self.hours_old > self.settings.freshness_hours:
+            undone = f"{self.work}. Next: cxw run" if not self.work.is_empty else "nothing new has landed"
+            old = f"the published snapshot is {self.hours_old:.0f} h old ({objective})"
+            lines.append(f"{old}: {lateness.oldest(self.tables)}; {undone}")
+        return lines + [f"{each}, {each.hours:.0f} h after the last whole day ({objective})" for each in self.behind]
 
     @property
     def held_by(self) -> list[CheckResult]:
@@ -71,12 +89,12 @@ class Status:
         """0 current and complete, 1 held back by a check, 3 nothing published or too old, 4 incomplete."""
         if self.held_by:
             return 1
-        if self.hours_old is None or self.hours_old > self.settings.freshness_hours:
+        if self.hours_old is None or self.late:
             return 3
         return 4 if self.problems else 0
 
 
-def read_status(site: Site) -> Status:
+def read_status(site: Site, now: datetime | None = None) -> Status:
     """Look at ledger, landing and the published manifest; opens no data file."""
     settings = site.settings
     with Ledger(settings.ledger_path) as ledger:
@@ -97,6 +115,7 @@ def read_status(site: Site) -> Status:
             rows=rows,
             damaged=tuple(backlog.damaged(settings, ledger)),
             disk=_disk(settings),
+            now=now or datetime.now(UTC),
         )
 
 
@@ -126,6 +145,16 @@ def as_json(status: Status) -> dict[str, Any]:
         "snapshot_id": status.snapshot_id,
         "published_at": status.published_at.isoformat() if status.published_at else None,
         "is_fresh": status.exit_code != 3,
+        "late": status.late,
+        "behind": [
+            {
+                "source": each.source,
+                "tables": list(each.tables),
+                "observed_through": day(each.observed_through),
+                "awaited_date": day(each.awaited),
+            }
+            for each in status.behind
+        ],
         "writer": status.writer,
         "new_files": status.work.new_files,
         "is_stale": status.work.is_stale,

@@ -1,15 +1,14 @@
 """`cxw ui`: Dagster's code server, web page and daemon for one home, ended together.
 
-Lives here: starting the three on loopback, watching them, ending them with their children.
-Does not live here: what they show (`definitions.py`), their configuration (`instance.py`). There is no login in the
-open-source web page and whoever reaches it can launch runs, so it listens on 127.0.0.1, and elsewhere only where the
-site says that a proxy with a login stands before it.
+Lives here: starting the three on loopback, watching them, ending them with their children. Does not live here: what
+they show (`definitions.py`), their configuration (`instance.py`), what a killed one left behind (`orphans.py`).
+There is no login in the open-source web page and whoever reaches it can launch runs, so it listens on 127.0.0.1, and
+elsewhere only where the site says that a proxy with a login stands before it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import ipaddress
 import json
 import os
@@ -24,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from orchestration import lease, snapshots
+from orchestration import build, lease, snapshots
 from orchestration.errors import CxwError
 from orchestration.instance import (
     LOCATION,
@@ -35,10 +34,11 @@ from orchestration.instance import (
     write_configuration,
 )
 from orchestration.ledger import Ledger
+from orchestration.orphans import end_orphans, ending_with_parent, family_environment
 from orchestration.settings import Settings
 
 LOOPBACK = "127.0.0.1"
-START_SECONDS, STOP_SECONDS, WATCH_SECONDS = 120.0, 25.0, 1.0
+START_SECONDS, STOP_SECONDS, WATCH_SECONDS, LOOK_SECONDS = 120.0, 25.0, 1.0, 3.0
 RELOAD = "mutation($name: String!) {reloadRepositoryLocation(repositoryLocationName: $name) {__typename}}"
 RESTARTS = 5  # of one child, before the whole is given up
 LOG_BYTES = 20_000_000  # a longer log is put aside at the next start
@@ -59,21 +59,17 @@ def serve(settings: Settings, port: int, say: Callable[[str], None], host: str =
             next_command="cxw ui; or put a proxy with a login before it and set has_login_proxy = true in cxw.toml",
         )
     write_configuration(settings)
-    lock = os.open(settings.home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CxwError("E-UI-001", "this home has a UI already", where=str(settings.home)) from None
+    with lease.hold_daemon(settings):
+        orphans = end_orphans(settings)
+        if orphans:
+            say(f"{len(orphans)} processes of an earlier `cxw ui` that was killed are ended")
         if not _is_free(port, host):
             raise CxwError("E-UI-001", "the port is taken", where=str(port), next_command=f"cxw ui --port {port + 1}")
-        with open_instance(settings) as instance:  # we hold ui.lock: no daemon of this home is alive
+        with open_instance(settings) as instance:  # the lock is ours and no orphan is left: no daemon is alive
             for run_id in fail_dead_runs(instance, no_daemon_is_alive=True):
                 say(f"run {run_id[:8]} died with its process; what it left undone is found again")
         _reconcile(settings, say)
         return _Family(settings, port, say, host).run()
-    finally:
-        os.close(lock)
 
 
 def _reconcile(settings: Settings, say: Callable[[str], None]) -> None:
@@ -90,9 +86,10 @@ class _Family:
         self.settings, self.port, self.say, self.host = settings, port, say, host
         self.page = f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}"
         self.code_port = _free_port()
-        self.environment = {**os.environ, **dagster_environment(settings)}
+        self.environment = {**os.environ, **dagster_environment(settings), **family_environment(settings)}
         self.logs = settings.home / "logs"
         self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.replaced: list[subprocess.Popen[bytes]] = []  # ended themselves; what they started may still work
         self.restarts: dict[str, int] = {}
         self.is_stopping = False
 
@@ -133,6 +130,7 @@ class _Family:
         if path.exists() and path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(".log.old"))
         with path.open("ab") as log:
+            self.replaced += [self.children[name]] if name in self.children else []
             self.children[name] = subprocess.Popen(
                 command,
                 env=self.environment,
@@ -141,6 +139,7 @@ class _Family:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=ending_with_parent(),
             )
 
     def _await(self, what: str, is_there: Callable[[], bool]) -> None:
@@ -161,13 +160,15 @@ class _Family:
 
     def _watch(self) -> int:
         """Start again whatever dies, give up when one does not stay; load the graph again when the site changed."""
-        site = self._site()
+        site, looked_at = self._site(), time.monotonic()
         while not self.is_stopping:
             time.sleep(WATCH_SECONDS)
-            if self._site() != site:
-                site = self._site()
-                self.say("sources or settings changed; loading the graph again")
-                self._reload()
+            if time.monotonic() - looked_at > LOOK_SECONDS:
+                looked_at = time.monotonic()
+                before, site = site, self._site()
+                if site != before:
+                    self.say("sources, settings or code changed; loading the graph again")
+                    self._reload()
             for name, child in self.children.items():
                 if child.poll() is None or self.is_stopping:
                     continue
@@ -180,10 +181,10 @@ class _Family:
         return 0
 
     def _site(self) -> tuple[object, ...]:
-        """What decides which sources are in the graph: the folders below landing, and cxw.toml."""
+        """What decides what is in the graph: the folders below landing, cxw.toml, code and models."""
         landing, config = self.settings.landing, self.settings.config_path
         folders = sorted(path.name for path in landing.iterdir() if path.is_dir()) if landing.is_dir() else []
-        return (*folders, config.stat().st_mtime_ns if config.exists() else 0)
+        return (*folders, config.stat().st_mtime_ns if config.exists() else 0, build.code_changed_at())
 
     def _reload(self) -> None:
         body = json.dumps({"query": RELOAD, "variables": {"name": LOCATION}}).encode()
@@ -198,8 +199,10 @@ class _Family:
         """Ask politely in the order that loses least, then end what is left of each group."""
         for name in ("daemon", "webserver", "code-server"):
             _signal_group(self.children.get(name), signal.SIGTERM)
+        for child in self.replaced:
+            _signal_group(child, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        for child in self.children.values():
+        for child in (*self.children.values(), *self.replaced):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=max(0.1, deadline - time.monotonic()))
             _signal_group(child, signal.SIGKILL)

@@ -6,11 +6,13 @@ Does not live here: SQL that computes something (dbt models), which files are in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from orchestration import disk
 from orchestration.contracts import Contract
 from orchestration.settings import Settings
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+POLL_SECONDS = 0.2
 LINEAGE_COLUMNS = {
     "_extract_date": "date",
     "_revision": "integer",
@@ -145,7 +148,15 @@ class DuckDBWarehouse:
         import duckdb
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(str(self.path))
+        deadline = time.monotonic() + disk.READER_WAIT_SECONDS
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path))
+                break
+            except duckdb.IOException as error:
+                if not disk.is_held(str(error)) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
         connection.execute("set autoinstall_known_extensions = false; set autoload_known_extensions = false")
         connection.execute("set memory_limit = ?", [self.settings.memory_limit])
         connection.execute("set threads = ?", [self.settings.threads])

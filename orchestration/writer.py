@@ -104,6 +104,8 @@ class Writer:
 
     def run_phase(self, phase: str, selected: Sequence[str] | None = None) -> "list[NodeResult]":
         """One dbt phase, or the named models of it with their tests."""
+        with self.warehouse.connect():  # nobody else has it open now
+            pass
         self.warehouse.release()  # dbt opens the file itself
         total = len(selected) if selected else self._phase_sizes[phase]
         done = 0
@@ -182,6 +184,7 @@ def build_writer(site: Site) -> dg.ResourceDefinition:
             _open_between_steps(site.settings) as warehouse,
         ):
             disk.require_room(site.settings)
+            disk.make_build_private(site.settings)
             for found in snapshots.reconcile(site.settings, ledger):
                 context.log.warning(found)
             yield Writer(
