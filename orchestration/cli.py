@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.cli_records import gaps, home_settings, identity, quarantine, read_day, snapshots
+from orchestration.stopping import STOPPED
 
 if TYPE_CHECKING:
     from orchestration.operations import Report
 
-STOPPED = 130  # as shells say it of Ctrl-C
 EXIT_CODES = """
 \b
 Exit codes: 0 published and complete · 1 held back by a check, the previous

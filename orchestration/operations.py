@@ -8,12 +8,10 @@ imports Dagster, dbt or Great Expectations before there is something to do: an e
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from types import FrameType
 from typing import Any
 
 from orchestration import accounting, cycle, disk, lease, snapshots
@@ -22,6 +20,7 @@ from orchestration.ledger import Ledger
 from orchestration.quarantine import set_aside
 from orchestration.settings import CONFIG_NAME, Settings, default_config
 from orchestration.site import Site, open_site
+from orchestration.stopping import stoppable
 
 LEASE_WAIT_SECONDS = 3600.0
 
@@ -109,7 +108,7 @@ def _writing(settings: Settings, what: str, say: Say, wait_seconds: float) -> It
         lease.hold(
             settings, what, wait_seconds=wait_seconds, on_wait=lambda holder: say(f"waiting: {holder} is writing")
         ),
-        _stoppable(),
+        stoppable(),
     ):
         site = open_site(settings)
         if not site.sources:
@@ -120,24 +119,6 @@ def _writing(settings: Settings, what: str, say: Say, wait_seconds: float) -> It
                 next_command=f"put files under {settings.landing}/<source>/<table>/, or name sources in {CONFIG_NAME}",
             )
         yield site
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM ends the command like Ctrl-C; during a run Dagster minds both and ends it at a safe point."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: whoever runs us minds the signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _run_if_changed(site: Site, tables: Sequence[str], **options: Any) -> Report:

@@ -139,9 +139,7 @@ class Settings:
     look_seconds: int = _setting(
         60, "how often the daemon looks for new files and for what is not published", minimum=1
     )
-    freshness_hours: int = _setting(
-        36, "`cxw status` is red when the snapshot, or the last day of a daily table in it, is older", minimum=1
-    )
+    freshness_hours: int = _setting(36, "older snapshots, and older last days of a daily table, are red", minimum=1)
     has_login_proxy: bool = _setting(
         False, "a proxy with a login stands before the web page: `cxw ui --host` may open it"
     )

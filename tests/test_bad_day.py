@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy
+from golden_hashes import differences, published_hashes
 
 from orchestration import operations, snapshots
 from orchestration.ledger import Ledger
@@ -65,6 +66,11 @@ def bad_day(home: Settings, first: operations.Report) -> operations.Report:
 def test_a_good_day_is_published_and_complete(first: operations.Report, home: Settings) -> None:
     assert (first.exit_code, first.open) == (0, ()), first.said
     assert served(home, "select count(*) from marts.mart_customer_value__customer")[0][0] > 0
+
+
+def test_the_first_snapshot_is_the_golden_one(first: operations.Report, home: Settings) -> None:
+    assert first.snapshot_id is not None
+    assert differences(published_hashes(home.published / first.snapshot_id)) == ""
 
 
 def test_every_monthly_figure_has_its_definition_in_meta(first: operations.Report, home: Settings) -> None:

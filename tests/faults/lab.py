@@ -54,9 +54,13 @@ class Paused:
 
 
 class Lab:
-    """One home below `folder`. `first` and `second` are the hashes of its two undisturbed snapshots."""
+    """One home below `folder`. `first` and `second` are the hashes of its two undisturbed snapshots.
 
-    def __init__(self, folder: Path) -> None:
+    `code` is the folder whose code and models run: the repository, or a copy that a test changes.
+    """
+
+    def __init__(self, folder: Path, code: Path = TESTS.parent) -> None:
+        self.code = code
         self.folder, self.disk, self.landing = folder, folder / "disk", folder / "landing"
         self.home, self._pristine = self.disk / "home", folder / "pristine"
         self.home.mkdir(parents=True)
@@ -68,10 +72,10 @@ class Lab:
             "threads = 1",
         ]
         (self.home / "cxw.toml").write_text("\n".join([*lines, f"sources = {SOURCES!r}", ""]))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(TESTS)])}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "faults.fork_server", str(self.home), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=TESTS.parent,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=code,
         )  # fmt: skip
         self._server.stdout.readline()
 
@@ -177,9 +181,9 @@ class Lab:
         return [str(path.relative_to(self.home)) for paths in places for path in paths]
 
 
-def make_lab(folder: Path) -> Lab:
+def make_lab(folder: Path, code: Path = TESTS.parent) -> Lab:
     """A lab with its first snapshot published and the next day's files in landing."""
-    lab = Lab(folder)
+    lab = Lab(folder, code)
     first = lab.cxw("run")
     assert first.code == 0, first.said
     lab.first = lab.hashes()

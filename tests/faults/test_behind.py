@@ -1,0 +1,142 @@
+"""A home whose daemon does the work, in order: workers die, the whole stack dies with days passing, servers restart.
+
+The stack is the real `cxw ui`; each test goes on from what the one before left.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from .lab import LINES, ORDERS
+from .stack import Stack, open_stack
+
+DAYS = ("2026-04-02", "2026-04-03", "2026-04-04")
+ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    yield from open_stack(tmp_path_factory.mktemp("stack"))
+
+
+def deliver(stack: Stack) -> None:
+    """Three days of the shop, as a sender lays them down while nobody looks."""
+    for number, day in enumerate(DAYS):
+        order = f"{8000 + number},1001,{day}T10:00:00+02:00,paid,EUR,{day}T10:00:00+02:00\n"
+        for table, header, row in (("orders", ORDERS, order), ("order_lines", LINES, f"{8000 + number},1,1,9.50\n")):
+            path = stack.settings.landing / "ecommerce" / table / f"{table}_{day}.csv"
+            path.write_text(header + row)
+
+
+def orders_by_day(stack: Stack) -> dict[str, int]:
+    path = (stack.settings.published / "current" / "cxw.duckdb").resolve()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute(
+            "select cast(date as varchar), sum(order_count) from marts.mart_orders__day group by 1"
+        ).fetchall()
+    return {day: int(count) for day, count in rows}
+
+
+@pytest.mark.fault("F14", done="daemon started for the first time, files of three days in landing",
+                   seen="one run takes every file in once and publishes, without any tick of the schedule")  # fmt: skip
+def test_what_landed_before_the_start_is_found(stack: Stack, seen) -> None:
+    up = stack.start()
+    took = stack.wait("a snapshot", stack.snapshot, 240)
+    assert [run.job for run in stack.runs()] == ["run_cycle"]
+    assert stack.dates_taken_in("ecommerce.order_lines") == ["2026-03-30", "2026-03-31", "2026-04-01"]
+    stack.wait("the end of the run", lambda: stack.runs()[0].status == "SUCCESS", 60)
+    seen(f"page after {up:.0f} s, snapshot {took:.0f} s later")
+
+
+@pytest.mark.fault("F87", done="a second `cxw ui`, and `cxw ui` on another port, for the same home",
+                   seen="E-UI-001 names the process, the host and since when")  # fmt: skip
+def test_a_second_daemon_is_refused(stack: Stack) -> None:
+    for port in (stack.port, stack.port + 1):
+        second = stack.cxw("ui", "--port", str(port))
+        assert second.returncode == 2 and "E-UI-001" in second.stderr, second.stderr
+        assert f"cxw ui (process {stack.ui_pid} on {os.uname().nodename}, since 20" in second.stderr
+
+
+@pytest.mark.fault("F12", "F13", "M27", done="web page stopped; run worker killed (SIGKILL), a run waiting behind it",
+                   seen="the run is failed, the next one starts within 60 s, the page is not needed")  # fmt: skip
+def test_a_killed_worker_frees_the_queue(stack: Stack, seen) -> None:
+    killed, waiting = stack.launch("build_warehouse"), stack.launch("build_warehouse")
+    webservers = stack.processes("dagster-webserver")
+    for pid in webservers:
+        os.kill(pid, signal.SIGSTOP)
+    stack.wait("the worker", lambda: stack.run(killed).pid, 120)
+    assert stack.run(waiting).status == "QUEUED"
+    os.kill(stack.run(killed).pid, signal.SIGKILL)
+    gone = time.monotonic()
+    stack.wait("the failed run", lambda: stack.run(killed).status == "FAILURE", 60)
+    failed = time.monotonic() - gone
+    stack.wait("the next run", lambda: stack.run(waiting).status in ("STARTING", "STARTED", "SUCCESS"), 60)
+    started = time.monotonic() - gone
+    assert started <= 60
+    for pid in webservers:
+        os.kill(pid, signal.SIGKILL)
+    stack.wait("another page", lambda: set(stack.processes("dagster-webserver")) - set(webservers), 30)
+    seen(f"failed after {failed:.0f} s, the next starts after {started:.0f} s")
+
+
+@pytest.mark.fault(
+    "F14", "F15", "M28",
+    done="every process killed (SIGKILL) in the middle of a run, one more queued; three days delivered; start again",
+    seen="the dead run is failed, the queue moves, the three days are built once and published",
+)  # fmt: skip
+def test_everything_dies_and_days_pass(stack: Stack, seen) -> None:
+    (running,) = [run for run in stack.runs() if run.status not in ENDED]
+    stack.wait("a run under way", lambda: stack.run(running.run_id).pid, 120)
+    stack.wait("the page", stack.answers, 120)
+    queued = stack.launch("ingest_survey")
+    assert stack.run(running.run_id).status == "STARTED" and stack.run(queued).status in ("QUEUED", "NOT_STARTED")
+    before = stack.snapshot()
+    stack.kill_everything()
+    assert stack.run(running.run_id).status == "STARTED", "nobody was left to say otherwise"
+    deliver(stack)
+    started = time.monotonic()
+    stack.start()
+    stack.wait("the dead run", lambda: stack.run(running.run_id).status == "FAILURE", 90)
+    failed = time.monotonic() - started
+    stack.wait("the queue", lambda: stack.run(queued).status in ENDED, 180)
+    moved = time.monotonic() - started
+    stack.wait("the three days", lambda: stack.snapshot() != before and DAYS[2] in orders_by_day(stack), 240)
+    found = orders_by_day(stack)
+    assert [found[day] for day in DAYS] == [1, 1, 1]
+    taken = Counter(stack.dates_taken_in("ecommerce.order_lines"))
+    assert [taken[day] for day in DAYS] == [1, 1, 1]
+    assert stack.run(queued).status == "SUCCESS"
+    assert failed <= 90
+    seen(f"failed after {failed:.0f} s, queue after {moved:.0f} s, published after {time.monotonic() - started:.0f} s")
+
+
+@pytest.mark.fault("F16", done="code server killed (SIGKILL) as a backfill of three days begins",
+                   seen="it is started again, the backfill goes on and completes")  # fmt: skip
+def test_the_code_server_restarts_during_a_backfill(stack: Stack, seen) -> None:
+    stack.wait("quiet", lambda: all(run.status in ENDED for run in stack.runs()), 120)
+    servers = stack.processes("code-server")
+    backfill = stack.backfill("survey.responses", "2026-03-30", "2026-03-31", "2026-04-01")
+    for pid in stack.processes("grpc") + servers:
+        os.kill(pid, signal.SIGKILL)
+    took = stack.wait("the backfill", lambda: stack.backfill_state(backfill).startswith("COMPLETED"), 240)
+    assert stack.backfill_state(backfill) == "COMPLETED_SUCCESS"
+    assert "code-server ended" in stack.said
+    seen(f"{took:.0f} s")
+
+
+@pytest.mark.fault("F87", "F15", done="`cxw ui` alone killed (SIGKILL), its children left", seen="they end with it")
+def test_children_do_not_outlive_their_parent(stack: Stack, seen) -> None:
+    assert stack.processes()
+    stack.kill_ui()
+    deadline = time.monotonic() + 60
+    while stack.processes("dagster-daemon") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert stack.processes("dagster-daemon") == [] and stack.processes("dagster-webserver") == []
+    seen(f"after {60 - (deadline - time.monotonic()):.0f} s")
