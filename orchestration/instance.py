@@ -62,6 +62,8 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         "CXW_HOME": str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH_SIZE,
+        # While the code server starts again its assets are unknown; a backfill waits for it instead of failing.
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",

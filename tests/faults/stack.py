@@ -82,6 +82,10 @@ class Stack:
         return {**os.environ, "PYTHONPATH": str(ROOT)}
 
     @property
+    def is_up(self) -> bool:
+        return self._ui is not None and self._ui.poll() is None
+
+    @property
     def ui_pid(self) -> int:
         assert self._ui is not None
         return self._ui.pid
@@ -98,14 +102,16 @@ class Stack:
 
     def kill_everything(self) -> None:
         """What a power cut does: SIGKILL for every process of the home."""
-        if self._ui is not None:
-            self._ui.kill()
-            self._ui.wait()
+        if self._ui is not None and self._ui.poll() is None:
+            self._ui.send_signal(signal.SIGSTOP)  # else it starts its children again, or they hear of its end
         while found := self.processes():
             for pid in found:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
+        if self._ui is not None:
+            self._ui.kill()
+            self._ui.wait()
 
     def processes(self, word: str = "") -> list[int]:
         """Living processes below `cxw ui`, by a word of their command line."""
