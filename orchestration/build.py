@@ -160,6 +160,7 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
         published_identities=read_published(settings, "core", "customer_identities"),
         retired_keys=ledger.retired_customer_keys(),
         snapshot_id=snapshot_id,
+        id_secret=ledger.secret("record ids"),
         judged_pairs=warehouse.table("conformed", "int_identity__judged_pairs"),
     ).tables()
     tables["email_hashes"] = email_hashes.hashes(records, mentions, tables["shared_identifiers"], key)

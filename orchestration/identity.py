@@ -53,6 +53,7 @@ def resolve(
     published_identities: pa.Table | None = None,
     retired_keys: Iterable[Mapping[str, str]] = (),
     snapshot_id: str = "",
+    id_secret: bytes = b"",
     judged_pairs: pa.Table | None = None,
 ) -> IdentityResult:
     """Resolve people.
@@ -63,6 +64,7 @@ def resolve(
         published_identities: `core.customer_identities` of the snapshot now served; None before the first.
         retired_keys: what earlier publishes retired, from the ledger; columns as `RETIRED_COLUMNS`.
         snapshot_id: the snapshot being built, for keys that it retires.
+        id_secret: what hides ids that are addresses in keys and tables (`identity_ids.opaque_ids`).
         judged_pairs: records called the same or different; columns as `identity_decisions.judged` reads them.
     """
     records = record_table(contacts, leads, customers)
@@ -75,7 +77,7 @@ def resolve(
         component = components(uncut)
         links = separated(records, uncut, component, pairs)
         component = component if links is uncut else components(links)
-    people = identity_customers.people(records, mentions, links, component)
+    people = identity_customers.people(records, mentions, links, component, id_secret)
     found = identity_customers.customers(people)
     return IdentityResult(
         identifiers=identity_customers.identifiers(people),

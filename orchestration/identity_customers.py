@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.identity_evidence import DECISION, EVIDENCE_KINDS, PROBABILISTIC, SAME_ID, Links
+from orchestration.identity_ids import opaque_ids
 from orchestration.identity_values import TEXT, column, distinct, flags, oldest, where
 
 ENTITIES = {"contacts": "contact_id", "leads": "lead_id", "customers": "customer_id"}
@@ -52,8 +53,10 @@ def member_keys(members: pa.Table) -> pa.Array:
     return pa.array([hashlib.md5(text, usedforsecurity=False).hexdigest() for text in joined], TEXT)
 
 
-def people(records: pa.Table, mentions: pa.Table, links: Links, component: np.ndarray) -> People:
-    """Customers from components; `component` is by record, then node."""
+def people(
+    records: pa.Table, mentions: pa.Table, links: Links, component: np.ndarray, id_secret: bytes = b""
+) -> People:
+    """Customers from components; `component` is by record, then node. Members go by ids that may be shown."""
     of_record = component[: len(records)]
     of_mention = _mention_components(links, of_record, component)
     # A record that links by nothing is a customer for the events that name it; unnamed, it left with its delete.
@@ -73,6 +76,9 @@ def people(records: pa.Table, mentions: pa.Table, links: Links, component: np.nd
     parts = [records.select(shape).take(pa.array(record_rows)), _event_members(mentions).take(pa.array(event_rows))]
     members = pa.table({name: pa.concat_arrays([column(part, name) for part in parts]) for name in shape})
     holder = oldest(customer, len(known), members)
+    ids = column(members, "source_id")
+    shown = [opaque_ids(ids.slice(0, len(record_rows)), id_secret), ids.slice(len(record_rows))]
+    members = members.set_column(_MEMBER.index("source_id"), "source_id", pa.concat_arrays(shown))
     guest_nodes, guests = _guests(links, event_rows, parts[1])
     record_evidence, customer_evidence = _evidence(links, guest_nodes, number[of_record], len(known))
     return People(

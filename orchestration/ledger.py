@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,6 +56,7 @@ create table if not exists retired_customer_keys (
     source_system text not null, source_table text not null, source_id text not null,
     primary key (since_snapshot_id, old_customer_key)
 ) without rowid;
+create table if not exists secrets (name text primary key, value text not null) without rowid;
 create table if not exists publishes (
     snapshot_id text primary key, input_fingerprint text not null, published_at text not null,
     manifest_hash text not null, state text not null
@@ -218,6 +220,13 @@ class Ledger:
             " join publishes on snapshot_id = since_snapshot_id order by published_at, snapshot_id"
         )
         return list({row[1]: dict(zip(names, row, strict=True)) for row in rows}.values())
+
+    def secret(self, name: str) -> bytes:
+        """A random value of this home, made when first asked for, then the same for ever; readers never see it."""
+        with self._transaction() as connection:
+            connection.execute("insert or ignore into secrets values (?, ?)", (name, secrets.token_hex(32)))
+            (row,) = connection.execute("select value from secrets where name = ?", (name,)).fetchall()
+        return bytes.fromhex(row[0])
 
     def record_publish(self, publish: Publish) -> None:
         with self._transaction() as connection:

@@ -57,7 +57,7 @@ final as (
         customer_key,
         {{ surrogate_key(['id_namespace', 'opportunity_id']) }} as opportunity_key,
         source_system,
-        lead_id,
+        case when lead_id not like '%@%' then lead_id end as lead_id,
         opportunity_id,
         marketing_channel,
         campaign_id,
