@@ -79,6 +79,10 @@ def _be_cxw(home: Path, folder: Path, order: dict) -> None:
         assert ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) == 0, "no network namespace here"
     from orchestration.cli import main
 
+    if order.get("mutant"):
+        from .mutants import Mutant
+
+        Mutant(**order["mutant"]).move_in()
     code = 99
     try:
         main(["--home", str(home), *order["arguments"]])

@@ -15,10 +15,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,8 @@ import duckdb
 from orchestration.crash_points import VARIABLE, CrashPoint
 from orchestration.settings import Settings, load_settings
 from orchestration.snapshots import current_snapshot, verify
+
+from .mutants import Mutant
 
 TESTS = Path(__file__).parent.parent
 EXTRACTS = TESTS / "extracts"
@@ -56,22 +58,25 @@ class Paused:
 class Lab:
     """One home below `folder`. `first` and `second` are the hashes of its two undisturbed snapshots.
 
-    `code` is the folder whose code and models run: the repository, or a copy that a test changes.
+    Its landing begins with the files of `extracts`; `settings` are lines of its `cxw.toml`; `code` is the folder whose
+    code and models run: the repository, or a copy that a test changes.
     """
 
-    def __init__(self, folder: Path, code: Path = TESTS.parent) -> None:
+    def __init__(
+        self, folder: Path, code: Path = TESTS.parent, settings: Sequence[str] | None = None,
+        extracts: Path | None = EXTRACTS,
+    ) -> None:  # fmt: skip
         self.code = code
         self.folder, self.disk, self.landing = folder, folder / "disk", folder / "landing"
         self.home, self._pristine = self.disk / "home", folder / "pristine"
         self.home.mkdir(parents=True)
-        shutil.copytree(EXTRACTS, self.landing, ignore=shutil.ignore_patterns("README.md", "cxw.toml"))
-        lines = [
-            (EXTRACTS / "cxw.toml").read_text(),
-            f'landing = "{self.landing}"',
-            "settle_seconds = 0",
-            "threads = 1",
-        ]
-        (self.home / "cxw.toml").write_text("\n".join([*lines, f"sources = {SOURCES!r}", ""]))
+        if extracts is None:
+            self.landing.mkdir()
+        else:
+            shutil.copytree(extracts, self.landing, ignore=shutil.ignore_patterns("README.md", "cxw.toml"))
+        lines = [(EXTRACTS / "cxw.toml").read_text(), "threads = 1"] if settings is None else [*settings]
+        lines += [f'landing = "{self.landing}"', "settle_seconds = 0", f"sources = {SOURCES!r}", ""]
+        (self.home / "cxw.toml").write_text("\n".join(lines))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(TESTS)])}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "faults.fork_server", str(self.home), str(folder)],
@@ -88,11 +93,14 @@ class Lab:
         self._server.wait()
         self._server.stdout.close()
 
-    def cxw(self, *arguments: str, seconds: float = 300, without_network: bool = False, **environment: str) -> Ended:
-        """One command of `cxw` in a process of its own."""
+    def cxw(
+        self, *arguments: str, seconds: float = 300, without_network: bool = False, mutant: Mutant | None = None,
+        **environment: str,
+    ) -> Ended:  # fmt: skip
+        """One command of `cxw` in a process of its own, with one line of the product changed if `mutant` says so."""
         output = self.folder / "said.txt"
         order = {"arguments": arguments, "environment": environment, "output": str(output), "seconds": seconds}
-        order["without_network"] = without_network
+        order |= {"without_network": without_network, "mutant": mutant and asdict(mutant)}
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         answer = json.loads(self._server.stdout.readline())
