@@ -68,7 +68,7 @@ def walk(folder: Path) -> str:
         "# A bad day, recorded",
         "",
         "Made by `python tests/bad_day_walk.py > docs/bad_day.md`: every answer below is what the command really said,",
-        "on the tiny company of `tests/extracts`. Seconds, the hash half of snapshot ids and numbers of models are left out.",
+        "on the tiny company of `tests/extracts`. Seconds, hashes and numbers of models are left out.",
         "",
         "## Before",
         "",
