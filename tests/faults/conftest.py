@@ -8,6 +8,7 @@ table. Faults that this machine or product cannot have are named in `table.py` w
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from .table import Shown, write_table
 
 HERE = Path(__file__).parent
+PROPERTY = "fault shown"
 _shown: list[Shown] = []
 _texts: dict[str, list[str]] = {}
 _started: dict[str, float] = {}
@@ -31,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
             if item.get_closest_marker("fault") is None:
                 raise pytest.UsageError(f"{item.nodeid} does not say which fault it injects (pytest.mark.fault)")
+            if item.get_closest_marker("xdist_group") is None:  # a file's tests share its home: one worker has them all
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture
@@ -50,18 +54,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
         ids = tuple(fault for marker in item.iter_markers("fault") for fault in marker.args)
         said = [declared.kwargs["seen"].format(**params), *_texts.get(item.nodeid, [])]
         why = str(call.excinfo.value) if report.skipped and call.excinfo else ""
-        _shown.append(
-            Shown(
-                ids,
-                declared.kwargs["done"].format(**params),
-                f"not shown here: {why}" if report.skipped else "; ".join(said),
-                "skipped" if report.skipped else "pass" if report.passed else "FAIL",
-                time.time() - _started[item.nodeid],
-            )
+        shown = Shown(
+            ids,
+            declared.kwargs["done"].format(**params),
+            f"not shown here: {why}" if report.skipped else "; ".join(said),
+            "skipped" if report.skipped else "pass" if report.passed else "FAIL",
+            time.time() - _started[item.nodeid],
         )
+        report.user_properties.append((PROPERTY, asdict(shown)))  # travels from a worker to the one that writes
     return report
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _shown.extend(Shown(**{**shown, "ids": tuple(shown["ids"])}) for name, shown in report.user_properties
+                  if name == PROPERTY)  # fmt: skip
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.config.getoption("--write-fault-table", default=False):
+    is_worker = hasattr(session.config, "workerinput")
+    if session.config.getoption("--write-fault-table", default=False) and not is_worker:
         write_table(HERE / "README.md", _shown)

@@ -6,11 +6,8 @@ own: a day of orders with a bad row, a delivery that repeats itself and a correc
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +17,6 @@ from orchestration.crash_points import RECORD, VARIABLE, CrashPoint
 
 from .lab import Ended, Lab, make_lab
 
-# Pairs of a lane: a warm process and a home. Two fill two cores.
-LANES = int(os.environ.get("FAULT_LANES", "2"))
 # The n-th passage where the first says little: between models and tables, not before all of them.
 NTH = {"build_conformed.node": 31, "build_core.node": 40, "build_marts.node": 17, "publish.writing": 20,
        "publish.judging": 5, "resolve_identity.writing": 2}  # fmt: skip
@@ -71,59 +66,29 @@ def crash(lab: Lab, point: CrashPoint) -> Case:
     )  # fmt: skip
 
 
-class Lanes:
-    """Labs that work side by side; a case runs in whichever is free."""
+class Bench:
+    """One lab, what its undisturbed cycle gives, and the points which that cycle passed."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self._pool = ThreadPoolExecutor(count)
-        self._own, self._labs, self._folder = threading.local(), [], folder
-        self._cases: dict[CrashPoint, Future[Case]] = {}
-        self._made = threading.Lock()
-        self.undisturbed: dict[str, str] = {}
-        self.first: dict[str, str] = {}
-        self.passed: Counter[str] = Counter()
-
-    def submit(self, points: list[CrashPoint]) -> None:
-        for point in points:
-            self._cases[point] = self._pool.submit(lambda point=point: crash(self._lab(), point))
-
-    def result(self, point: CrashPoint) -> Case:
-        return self._cases[point].result()
-
-    def _lab(self) -> Lab:
-        lab = getattr(self._own, "lab", None)
-        if lab is None:
-            with self._made:
-                lab = self._own.lab = make_lab(self._folder / f"lane{len(self._labs)}")
-                self._labs.append(lab)
-                if not self.undisturbed:
-                    notes = lab.folder / "passed"
-                    assert lab.cxw("run", **{VARIABLE: f"{RECORD}:{notes}"}).code == 4
-                    self.first, self.undisturbed = lab.first, lab.hashes()
-                    self.passed = Counter(notes.read_text().split())
-        return lab
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        for lab in self._labs:
-            lab.close()
+    def __init__(self, folder: Path) -> None:
+        self.lab = make_lab(folder)
+        notes = folder / "passed"
+        assert self.lab.cxw("run", **{VARIABLE: f"{RECORD}:{notes}"}).code == 4
+        self.first, self.undisturbed = self.lab.first, self.lab.hashes()
+        self.passed = Counter(notes.read_text().split())
 
 
 @pytest.fixture(scope="module")
-def lanes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lanes]:
-    here = [item for item in request.session.items if item.path == Path(__file__)]
-    points = [item.callspec.params["point"] for item in here if hasattr(item, "callspec")]
-    lanes = Lanes(tmp_path_factory.mktemp("crash"), min(LANES, max(1, len(points))))
-    lanes.submit(points)
-    yield lanes
-    lanes.close()
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    bench = Bench(tmp_path_factory.mktemp("crash"))
+    yield bench
+    bench.lab.close()
 
 
 def cases() -> list:
     every = []
-    for point in CrashPoint:
+    for number, point in enumerate(CrashPoint):
         ids = {FAULTS[point.partition(".")[0]], ALSO.get(point, "F9")}
-        marks = [pytest.mark.fault(*ids)]
+        marks = [pytest.mark.fault(*ids), pytest.mark.xdist_group(f"crash_points_{number % 2}")]
         marks += [pytest.mark.faults_reduced] if point in REDUCED else []
         every.append(pytest.param(point, marks=marks, id=point.value))
     return every
@@ -135,16 +100,16 @@ def cases() -> list:
     seen="readers on a whole snapshot after each, the same hashes of all tables as undisturbed",
 )  # fmt: skip
 @pytest.mark.parametrize("point", cases())
-def test_a_cycle_killed_here_converges_with_one_ordinary_run(point: CrashPoint, lanes: Lanes, seen) -> None:
-    case = lanes.result(point)
+def test_a_cycle_killed_here_converges_with_one_ordinary_run(point: CrashPoint, bench: Bench, seen) -> None:
+    case = crash(bench.lab, point)
     assert case.killed.code == -9, f"the point was not reached: {case.killed.said}"
     assert case.stopped.code in (130, 4), case.stopped.said
     assert "Traceback" not in case.stopped.said
-    served = lanes.undisturbed if point in VISIBLE else lanes.first
+    served = bench.undisturbed if point in VISIBLE else bench.first
     assert case.after_kill == served and len(case.served_after_kill) == 1
-    assert case.after_stop in (served, lanes.undisturbed)
+    assert case.after_stop in (served, bench.undisturbed)
     assert case.rerun.code == 4, case.rerun.said  # the tiny company misses a date in its other tables
-    assert case.after_rerun == lanes.undisturbed and len(case.served_after_rerun) == 1
+    assert case.after_rerun == bench.undisturbed and len(case.served_after_rerun) == 1
     assert case.leftovers == []
     if point not in VISIBLE:  # else the last run is empty and Dagster is not asked
         assert set(case.run_states) <= {"SUCCESS", "FAILURE", "CANCELED"}
@@ -152,7 +117,7 @@ def test_a_cycle_killed_here_converges_with_one_ordinary_run(point: CrashPoint, 
 
 
 @pytest.mark.fault("C4", done="a cycle with every point noted", seen="every registered point is passed, none is spare")
-def test_an_ordinary_cycle_passes_every_registered_point(lanes: Lanes) -> None:
-    lanes.result(next(iter(lanes._cases))) if lanes._cases else lanes._lab()
-    assert set(lanes.passed) == {point.value for point in CrashPoint}
-    assert all(lanes.passed[point] >= nth for point, nth in NTH.items())
+@pytest.mark.xdist_group("crash_points_0")
+def test_an_ordinary_cycle_passes_every_registered_point(bench: Bench) -> None:
+    assert set(bench.passed) == {point.value for point in CrashPoint}
+    assert all(bench.passed[point] >= nth for point, nth in NTH.items())
