@@ -146,13 +146,15 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
     Keys of the snapshot now served that are no customer's any more are retired: the ledger keeps them from one
     publish to the next.
     """
-    from orchestration import accounts, email_hashes, identity
+    from orchestration import accounts, email_hashes, identity, identity_matching
 
     key = read_key(settings)
     records = {
         name: warehouse.table("conformed", f"int_{name}__unioned") for name in ("contacts", "leads", "customers")
     }
     mentions = warehouse.table("conformed", "int_identity__mentions")
+    decided = warehouse.table("conformed", "int_identity__judged_pairs")
+    judged_pairs, matched = identity_matching.judge(settings, ledger, records, decided)
     tables = identity.resolve(
         **records,
         mentions=mentions,
@@ -161,10 +163,11 @@ def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, s
         retired_keys=ledger.retired_customer_keys(),
         snapshot_id=snapshot_id,
         id_secret=ledger.secret("record ids"),
-        judged_pairs=warehouse.table("conformed", "int_identity__judged_pairs"),
+        judged_pairs=judged_pairs,
     ).tables()
     tables["email_hashes"] = email_hashes.hashes(records, mentions, tables["shared_identifiers"], key)
     tables["account_hierarchy"] = accounts.hierarchy(warehouse.table("conformed", "int_accounts__unioned"))
+    tables |= matched
     reach(CrashPoint.IDENTITY_FOUND)
     retired = tables["retired_customer_keys"].to_pylist()
     ledger.retire_customer_keys(snapshot_id, [row for row in retired if row["since_snapshot_id"] == snapshot_id])
@@ -247,7 +250,10 @@ def _code_files() -> list[Path]:
 
 
 def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) -> str:
-    """What a snapshot is made of: accepted deliveries, code, settings that change numbers; 12 hex characters."""
+    """What a snapshot is made of: accepted deliveries, code, settings that change numbers, the model that a person
+    had trained; 12 hex characters."""
+    from orchestration import identity_matching
+
     ignored = ("WAREHOUSE_LANDING", "WAREHOUSE_MEMORY_LIMIT", "WAREHOUSE_THREADS", "WAREHOUSE_SCHEDULE_CRON")
     ignored += ("WAREHOUSE_HAS_LOGIN_PROXY", "WAREHOUSE_EMAIL_HASH_KEY_FILE", "WAREHOUSE_LOOK_SECONDS")
     values = {name: value for name, value in settings.environment().items() if name not in ignored}
@@ -255,4 +261,6 @@ def input_version(settings: Settings, sources: Iterable[str], ledger: Ledger) ->
     key = read_key(settings)
     parts.append(key.version if key else "")
     parts.append(json.dumps(settings.source_overrides, sort_keys=True, default=str))
+    if settings.has_probabilistic_matching:
+        parts.append(identity_matching.asked_version(ledger))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]

@@ -135,6 +135,25 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-KEY-004 email.key: the file exists and is kept",
         2,
     ),
+    "E-IDN-001": CatalogueEntry(
+        "has_probabilistic_matching is on and the extra that it needs is not installed",
+        "pip install 'cx-warehouse[identity]', or switch it off in cxw.toml",
+        "E-IDN-001 cxw.toml has_probabilistic_matching: its extra is not installed. Next: pip install"
+        " 'cx-warehouse[identity]'",
+        2,
+    ),
+    "E-IDN-002": CatalogueEntry(
+        "the matcher's engine failed; nothing was published, what it had scored before is put aside",
+        "run again; if it says OutOfMemoryException raise memory_limit, else switch has_probabilistic_matching off",
+        "E-IDN-002 probabilistic matching: the engine failed with OutOfMemoryException. Next: cxw run",
+        3,
+    ),
+    "E-IDN-003": CatalogueEntry(
+        "a command needs the records of a build, and there is no build on this machine",
+        "`cxw run`, then the command again",
+        "E-IDN-003 no build on this machine has the records. Next: cxw run",
+        2,
+    ),
     "E-PUB-001": CatalogueEntry(
         "a published table would hold a direct identifier",
         "drop the column from the model",

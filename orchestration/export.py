@@ -28,6 +28,7 @@ DATABASE = "cxw.duckdb"
 PUBLISHED_SCHEMAS = ("marts", "core")
 # Name stems of columns that hold a person's address, number or words; the publish refuses to write one.
 DIRECT_IDENTIFIERS = ("email", "customer_email", "phone", "customer_phone", "first_name", "last_name", "comment")
+DIRECT_IDENTIFIERS += ("street_address", "date_of_birth", "national_id")
 
 
 @dataclass(frozen=True)

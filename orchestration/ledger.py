@@ -1,4 +1,5 @@
-"""The ledger: one SQLite row per delivery with its state and its counts, gaps, holds, publishes, retired keys.
+"""The ledger: one SQLite row per delivery with its state and its counts, gaps, holds, publishes, retired keys,
+models of the matcher.
 
 Lives here: the tables, and the questions that can be answered without opening a data file.
 Does not live here: typed rows (`ledger_rows.py`), reading files (`intake.py`, `extracts.py`).
@@ -57,6 +58,10 @@ create table if not exists retired_customer_keys (
     primary key (since_snapshot_id, old_customer_key)
 ) without rowid;
 create table if not exists secrets (name text primary key, value text not null) without rowid;
+create table if not exists identity_models (
+    sequence integer primary key autoincrement,
+    version text not null, model text not null, is_asked_for integer not null, recorded_at text not null
+);
 create table if not exists publishes (
     snapshot_id text primary key, input_fingerprint text not null, published_at text not null,
     manifest_hash text not null, state text not null
@@ -227,6 +232,25 @@ class Ledger:
             connection.execute("insert or ignore into secrets values (?, ?)", (name, secrets.token_hex(32)))
             (row,) = connection.execute("select value from secrets where name = ?", (name,)).fetchall()
         return bytes.fromhex(row[0])
+
+    def keep_identity_model(self, version: str, model: str, *, is_asked_for: bool) -> None:
+        """Put a trained model in force; the earlier ones stay.
+
+        Args:
+            model: text of `MatchModel.to_json`.
+            is_asked_for: a person asked for the training; False = the first build that needed a model trained it.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction() as connection:
+            connection.execute(
+                "insert into identity_models (version, model, is_asked_for, recorded_at) values (?, ?, ?, ?)",
+                (version, model, int(is_asked_for), now),
+            )
+
+    def identity_models(self) -> list[tuple[str, str, bool]]:
+        """(version, model, whether it was asked for) of every training, oldest first: the last one is in force."""
+        rows = self._rows("select version, model, is_asked_for from identity_models order by sequence")
+        return [(version, model, bool(is_asked_for)) for version, model, is_asked_for in rows]
 
     def record_publish(self, publish: Publish) -> None:
         with self._transaction() as connection:

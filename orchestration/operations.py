@@ -100,6 +100,21 @@ def rebuild(settings: Settings, say: Say) -> Report:
         return _run(site, list(site.contracts), force=True)
 
 
+def train_identity(settings: Settings, say: Say) -> str:
+    """Train the matcher on the newest build's records and put the model in force; returns what to say."""
+    from orchestration import identity_matching, matching
+    from orchestration.warehouse import DuckDBWarehouse
+
+    with _writing(settings, "cxw identity train", say, LEASE_WAIT_SECONDS):
+        if not settings.warehouse_path.exists():
+            raise CxwError("E-IDN-003", "no build on this machine has the records", next_command="cxw run")
+        warehouse = DuckDBWarehouse(settings.warehouse_path, settings)
+        records = {name: warehouse.table("conformed", f"int_{name}__unioned") for name in matching.ENTITY_NAMES}
+        with Ledger(settings.ledger_path) as ledger:
+            model = identity_matching.train(settings, ledger, matching.matchable_records(**records), is_asked_for=True)
+    return f"trained model {model.version} on {model.record_count} records; the next `cxw run` uses it"
+
+
 @contextmanager
 def _writing(settings: Settings, what: str, say: Say, wait_seconds: float) -> Iterator[Site]:
     """The lease and the site; a stopped command ends at a safe point."""

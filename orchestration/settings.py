@@ -93,6 +93,9 @@ class Settings:
     email_hash_key_file: str = _setting(
         "", "key file of `cxw identity new-key`: publishes keyed hashes of addresses for joins; empty = none"
     )
+    has_probabilistic_matching: bool = _setting(False, "compare records that share no identifier (extra `identity`)")
+    match_threshold: Decimal = _setting(Decimal("0.8"), "pairs at least this probable are one person", maximum=1)
+    review_threshold: Decimal = _setting(Decimal("0.2"), "less probable pairs, down to here, are reviewed", maximum=1)
     # metrics
     counted_order_statuses: tuple[str, ...] = _setting(
         ("paid", "shipped", "completed", "partially_refunded", "refunded"),
@@ -176,6 +179,11 @@ class Settings:
     @property
     def warehouse_path(self) -> Path:
         return self.build / "warehouse.duckdb"
+
+    @property
+    def matching_state_path(self) -> Path:
+        """What the matcher scored before: hashes and levels, made again when it is gone."""
+        return self.build / "matching.duckdb"
 
     @property
     def published(self) -> Path:

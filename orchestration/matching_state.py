@@ -1,0 +1,159 @@
+"""What was scored before, so that a day's changes cost what they change.
+
+Lives here: the matcher's file: records by content hash, blocks, scored pairs, and bringing them up to date. Does not
+live here: scores and blocks themselves. The file holds hashes, levels and ids of records, no value of any person; it is
+no truth: delete it and everything is scored again, with the same result.
+
+A pair's score depends on its two records and the model, nothing else. Which pairs are scored depends on the sizes of
+their blocks too: a record is *dirty* when it is new or changed, or when a block that holds it has become too large to
+be compared, or small enough. Pairs of two clean records stay as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration import matching_pairs, matching_records, matching_scores
+from orchestration.matching_records import ATTRIBUTES, RECORD_ID
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from orchestration.matching_model import MatchModel
+
+_IDS = ", ".join(RECORD_ID)
+_SAME_IDS = " and ".join(f"old.{name} = new.{name}" for name in RECORD_ID)
+_TABLES = ("records", "blocks", "scored", "made_with")
+
+
+def open_state(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    """Attach the file as `state`, or a state that lasts as long as the connection."""
+    place = str(path or ":memory:").replace("'", "''")
+    connection.execute(f"attach '{place}' as state")
+
+
+def refresh(
+    connection: duckdb.DuckDBPyConnection, records: pa.Table, model: MatchModel, least_probability: float
+) -> tuple[int, int]:
+    """`state.records` (ids by number) and `state.scored` as these rows and this model make them.
+
+    Returns how many candidate pairs there are (of an update: that were looked at), and how many were kept as likely.
+    Everything that holds a value lives in memory. A crash leaves the state as it was, or without the mark that it is
+    whole, and then everything is scored again.
+    """
+    import duckdb
+
+    made_with = f"{model.version}|{least_probability!r}|{duckdb.__version__}|{model.shape}"
+    connection.register("incoming_records", records)
+    connection.execute(
+        f"create or replace table incoming as select *, hash({', '.join(ATTRIBUTES)}) as content from incoming_records"
+    )
+    connection.unregister("incoming_records")
+    if _made_with(connection) == made_with:
+        pair_count = _update(connection, model, least_probability)
+    else:
+        connection.execute("drop table if exists state.made_with")
+        pair_count = _score_all(connection, model, least_probability)
+        connection.execute("create table state.made_with as select ? as text", [made_with])
+    return pair_count, int(connection.execute("select count(*) from state.scored").fetchall()[0][0])
+
+
+def _made_with(connection: duckdb.DuckDBPyConnection) -> str:
+    found = "select table_name from duckdb_tables() where database_name = 'state'"
+    if not {name for (name,) in connection.execute(found).fetchall()}.issuperset(_TABLES):
+        return ""
+    return str(connection.execute("select text from state.made_with").fetchall()[0][0])
+
+
+def _score_all(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float) -> int:
+    connection.execute(
+        f"create or replace table fresh as"
+        f" select row_number() over (order by {_IDS})::integer as record, * from incoming"
+    )
+    connection.execute("drop table incoming")
+    connection.execute(f"create or replace table state.records as select record, {_IDS}, content from fresh")
+    matching_records.normalize(connection, "fresh", "normal")
+    connection.execute("drop table fresh")
+    matching_pairs.find_blocks(connection, "normal", "state.blocks")
+    pair_count = matching_pairs.find_pairs(connection, "state.blocks", model.caps, "pairs")
+    _score(connection, model, least, "scored_now")
+    connection.execute("create or replace table state.scored as select * from scored_now")
+    return pair_count
+
+
+def _update(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float) -> int:
+    """Score what involves a dirty record; keep the rest."""
+    connection.execute(
+        f"create or replace table seen as select new.*, old.record as old_record, old.content as old_content"
+        f" from incoming as new left join state.records as old on {_SAME_IDS}"
+    )
+    connection.execute(
+        "create or replace table gone as select record from state.records"
+        " anti join (select old_record as record from seen where old_content = content) using (record)"
+    )
+    first = connection.execute("select coalesce(max(record), 0) from state.records").fetchall()[0][0]
+    connection.execute(
+        f"create or replace table fresh as select (row_number() over (order by {_IDS}) + {first})::integer as record,"
+        f" * exclude (old_record, old_content) from seen where old_content is distinct from content"
+    )
+    matching_records.normalize(connection, "fresh", "normal")
+    matching_pairs.find_blocks(connection, "normal", "fresh_blocks")
+    connection.execute(
+        "create or replace table touched as select distinct rule, block from fresh_blocks"
+        " union select rule, block from state.blocks where record in (from gone)"
+    )
+    connection.execute(
+        "create or replace view blocks_now as"
+        " select * from state.blocks anti join gone using (record) union all select * from fresh_blocks"
+    )
+    sizes = "select rule, block, count(*) as size from {} semi join touched using (rule, block) group by all"
+    cap = matching_pairs.cap_expression(model.caps)
+    connection.execute(
+        f"""
+        create or replace table dirty as
+        with turned as (
+            select rule, block
+            from ({sizes.format("state.blocks")}) as before full join ({sizes.format("blocks_now")}) as after
+                using (rule, block)
+            where (coalesce(before.size, 0) <= {cap}) <> (coalesce(after.size, 0) <= {cap})
+        )
+        select record from fresh union select record from blocks_now semi join turned using (rule, block)
+        """
+    )
+    pair_count = matching_pairs.find_pairs(connection, "blocks_now", model.caps, "pairs", only="dirty")
+    # The partners of dirty records are clean: their numbers are in the state, their values in what came in.
+    connection.execute(
+        """
+        create or replace table partners as
+        select wanted.record, seen.* exclude (old_record, old_content, content)
+        from (select distinct unnest([join_key_l, join_key_r]) as record from pairs) as wanted
+        join (
+            select record, source_system, source_table, source_id from fresh
+            union all
+            select old_record, source_system, source_table, source_id from seen where old_content = content
+        ) as numbered using (record)
+        join seen using (source_system, source_table, source_id)
+        """
+    )
+    matching_records.normalize(connection, "partners", "normal")
+    _score(connection, model, least, "scored_now")
+    connection.execute("begin")
+    connection.execute("delete from state.records where record in (from gone)")
+    connection.execute(f"insert into state.records select record, {_IDS}, content from fresh")
+    connection.execute("delete from state.blocks where record in (from gone)")
+    connection.execute("insert into state.blocks select * from fresh_blocks")
+    for side in ("record_l", "record_r"):
+        connection.execute(f"delete from state.scored where {side} in (from gone union from dirty)")
+    connection.execute("insert into state.scored select * from scored_now")
+    connection.execute("commit")
+    return pair_count
+
+
+def _score(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float, target: str) -> None:
+    matching_scores.weigh_terms(connection, "normal", model, "weighed")
+    connection.execute("drop table normal")
+    matching_scores.score(connection, model, "weighed", "pairs", target, least_probability=least)
+    for name in ("weighed", "pairs"):
+        connection.execute(f"drop table {name}")
