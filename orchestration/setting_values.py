@@ -1,6 +1,6 @@
 """One setting's value: from TOML or text to its type, checked, and back to text.
 
-Lives here: parsing and printing of values. Does not live here: which settings exist (`settings.py`).
+Lives here: parsing and printing of values, the words that a choice may take. Does not live here: which settings exist (`settings.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,29 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.errors import CxwError
 
+ATTRIBUTION_MODELS = (
+    "first_touch",
+    "last_touch",
+    "last_non_direct_touch",
+    "linear",
+    "position_based",
+    "time_decay",
+    "markov",
+)
+ORDER_STATUSES = (
+    "pending",
+    "authorized",
+    "paid",
+    "shipped",
+    "completed",
+    "partially_refunded",
+    "refunded",
+    "cancelled",
+    "failed",
+    "unmapped",
+)
+TOUCH_KINDS = ("click", "impression", "email_open", "visit", "call", "store_visit", "self_reported")
+ABANDON_POLICIES = ("ignore_in_threshold", "negative", "positive", "ignore_short", "answered_only")
 SERVICE_CHANNELS = ("voice", "chat", "email", "messaging", "social", "self_service")
 
 

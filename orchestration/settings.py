@@ -19,32 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import CxwError
-from orchestration.setting_values import parse_value, to_text, to_toml
+from orchestration.setting_values import (
+    ABANDON_POLICIES,
+    ATTRIBUTION_MODELS,
+    ORDER_STATUSES,
+    TOUCH_KINDS,
+    parse_value,
+    to_text,
+    to_toml,
+)
 
 CONFIG_NAME = "cxw.toml"
-ATTRIBUTION_MODELS = (
-    "first_touch",
-    "last_touch",
-    "last_non_direct_touch",
-    "linear",
-    "position_based",
-    "time_decay",
-    "markov",
-)
-ORDER_STATUSES = (
-    "pending",
-    "authorized",
-    "paid",
-    "shipped",
-    "completed",
-    "partially_refunded",
-    "refunded",
-    "cancelled",
-    "failed",
-    "unmapped",
-)
-TOUCH_KINDS = ("click", "impression", "email_open", "visit", "call", "store_visit", "self_reported")
-ABANDON_POLICIES = ("ignore_in_threshold", "negative", "positive", "ignore_short", "answered_only")
 
 
 def _setting(default: Any, doc: str, **rules: Any) -> Any:
