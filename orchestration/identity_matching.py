@@ -13,8 +13,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from orchestration.identity_values import TEXT
+from orchestration.identity_customers import ENTITIES
+from orchestration.identity_ids import opaque_ids
+from orchestration.identity_values import TEXT, column
 
 if TYPE_CHECKING:
     from orchestration.ledger import Ledger
@@ -55,8 +58,10 @@ def judge(
 
     Args:
         records: `int_<entity>__unioned` by entity: contacts, leads, customers.
-        decided: `int_identity__judged_pairs`.
+        decided: `int_identity__judged_pairs`; its ids are as delivered, or as the review list shows them.
     """
+    secret = ledger.secret("record ids")
+    decided = _as_delivered(decided, records, secret)
     if not settings.has_probabilistic_matching:
         return decided, {"review_pairs": _REVIEW_SCHEMA.empty_table(), "identity_models": _MODELS_SCHEMA.empty_table()}
     from orchestration import matching
@@ -65,7 +70,7 @@ def judge(
     model = model_in_force(ledger) or train(settings, ledger, people, is_asked_for=False)
     found = matching.match(people, model, settings, settings.matching_state_path)
     judged = pa.concat_tables([decided, found.judged], promote_options="default")
-    return judged, {"review_pairs": _review_table(found.review, model), "identity_models": _model_table(ledger)}
+    return judged, {"review_pairs": _review_table(found.review, model, secret), "identity_models": _model_table(ledger)}
 
 
 def model_in_force(ledger: Ledger) -> MatchModel | None:
@@ -96,9 +101,27 @@ def train(settings: Settings, ledger: Ledger, people: pa.Table, *, is_asked_for:
     return model
 
 
-def _review_table(pairs: pa.Table, model: MatchModel) -> pa.Table:
+def _as_delivered(decided: pa.Table, records: Mapping[str, pa.Table], secret: bytes) -> pa.Table:
+    """Ids that the review list hides, because they are addresses, under their own names again."""
+    names = [name for name in PAIR if name.endswith("_source_id")]
+    if not any(pc.any(pc.starts_with(decided.column(name), "id-")).as_py() for name in names):
+        return decided
+    known: dict[str, str] = {}
+    for entity, own_id in ENTITIES.items():
+        ids = column(records[entity], own_id)
+        ids = ids.filter(pc.fill_null(pc.match_substring(ids, "@"), False))
+        known |= zip(opaque_ids(ids, secret).to_pylist(), ids.to_pylist(), strict=True)
+    for name in names:
+        ids = pa.array([known.get(value, value) for value in decided.column(name).to_pylist()], TEXT)
+        decided = decided.set_column(decided.column_names.index(name), name, ids)
+    return decided
+
+
+def _review_table(pairs: pa.Table, model: MatchModel, secret: bytes) -> pa.Table:
     probability = [Decimal(f"{value:.6f}") for value in pairs.column("probability").to_pylist()]
     columns = {name: pairs.column(name) for name in (*PAIR, *LEVELS)}
+    for name in ("left_source_id", "right_source_id"):
+        columns[name] = opaque_ids(column(pairs, name), secret)
     columns["match_probability"] = pa.array(probability, pa.decimal128(7, 6))
     columns["model_version"] = pa.repeat(pa.scalar(model.version, TEXT), len(pairs))
     return pa.table({name: columns[name] for name in _REVIEW_SCHEMA.names}).cast(_REVIEW_SCHEMA)

@@ -60,16 +60,23 @@ def agreement(row: dict[str, object]) -> str:
 def local_values(settings: Settings, rows: list[dict[str, object]]) -> Iterator[tuple[str, list[str], list[str]]]:
     """Per pair its agreement and the values of both records, from the build on this machine; they leave no trace."""
     from orchestration.identity_customers import ENTITIES
+    from orchestration.identity_ids import opaque_ids
+    from orchestration.identity_values import column
+    from orchestration.ledger import Ledger
     from orchestration.warehouse import DuckDBWarehouse
 
     if not settings.warehouse_path.exists():
         raise CxwError("E-IDN-003", "no build on this machine has the records", next_command="cxw run")
     warehouse = DuckDBWarehouse(settings.warehouse_path, settings)
+    with Ledger(settings.ledger_path) as ledger:
+        secret = ledger.secret("record ids")
     known: dict[tuple[object, ...], list[str]] = {}
     wanted = {tuple(row[name] for name in side) for row in rows for side in (PAIR[:3], PAIR[3:])}
     for entity, own_id in ENTITIES.items():
-        for record in warehouse.table("conformed", f"int_{entity}__unioned").to_pylist():
-            key = (record["source_system"], entity, record[own_id])
+        table = warehouse.table("conformed", f"int_{entity}__unioned")
+        shown = opaque_ids(column(table, own_id), secret).to_pylist()
+        for record, shown_id in zip(table.to_pylist(), shown, strict=True):
+            key = (record["source_system"], entity, shown_id)
             if key in wanted:
                 known[key] = [str(record.get(name) or "") for name in _VALUES]
     for row in rows:

@@ -1,6 +1,7 @@
 """One setting's value: from TOML or text to its type, checked, and back to text.
 
-Lives here: parsing and printing of values, the words that a choice may take. Does not live here: which settings exist (`settings.py`).
+Lives here: parsing and printing of values, the words that a choice may take. Does not live here: which settings exist
+(`settings.py`).
 """
 
 from __future__ import annotations

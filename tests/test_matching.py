@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from labelled_people import as_records, labelled
 
@@ -125,7 +126,9 @@ def test_off_nothing_is_matched_and_splink_is_not_imported(tmp_path):
     code = (
         "import sys; from pathlib import Path; from orchestration import identity_matching as im;"
         "from orchestration.settings import Settings; import pyarrow as pa;"
-        "judged, tables = im.judge(Settings(home=Path('.')), None, {}, pa.table({'a': [1]}));"
+        "from orchestration.ledger import Ledger; import tempfile; home = Path(tempfile.mkdtemp());"
+        "decided = pa.table({name: pa.array(['x']) for name in im.PAIR});"
+        "judged, tables = im.judge(Settings(home=home), Ledger(home / 'ledger'), {}, decided);"
         "assert judged.num_rows == 1 and all(len(t) == 0 for t in tables.values());"
         "assert 'splink' not in sys.modules"
     )
@@ -165,6 +168,23 @@ def test_the_review_list_has_the_columns_of_the_delivered_decisions():
     assert set(COLUMNS) == {column["name"] for column in table["columns"]} - {"is_deleted"}
     row = {"match_probability": Decimal("0.412345"), "first_name_level": "near", "email_level": None}
     assert agreement({**dict.fromkeys(identity_matching.LEVELS), **row}) == "p 0.41; first_name near"
+
+
+def test_a_record_numbered_by_its_address_is_shown_under_another_id_that_decisions_may_name(people, model, tmp_path):
+    ids = pa.array([f"{CANARY}{number}@x.example" for number in range(len(people))])
+    records = people.set_column(people.column_names.index("source_id"), "source_id", ids)
+    settings = site(tmp_path)
+    with Ledger(settings.ledger_path) as ledger:
+        _, tables = identity_matching.judge(settings, ledger, conformed(records), DECIDED)
+        pairs = tables["review_pairs"]
+        assert len(pairs) and CANARY not in json.dumps(pairs.to_pylist(), default=str)
+        answered = pairs.select(identity_matching.PAIR)
+        for name, word in (("verdict", "different"), ("rule", "decision")):
+            answered = answered.append_column(name, pa.array([word] * len(answered)))
+        judged, _ = identity_matching.judge(settings, ledger, conformed(records), answered)
+    decisions = judged.filter(pc.equal(judged.column("rule"), "decision"))
+    named = {*decisions.column("left_source_id").to_pylist(), *decisions.column("right_source_id").to_pylist()}
+    assert len(decisions) == len(pairs) and named <= set(ids.to_pylist())
 
 
 def test_no_value_of_a_person_leaves_the_matcher(people, tmp_path, caplog, capfd):
