@@ -1,8 +1,9 @@
 """`cxw`: the command line, thin.
 
 Lives here: commands that run, ask and show, their options, exit codes. Does not live here: commands about what is
-kept (`cli_records.py`) and about identity (`cli_identity.py`), what a command does (`operations.py`, `status.py`,
-`query.py`, `ui.py`), drawing (`screens.py`). All of these are imported inside the commands: help takes no time.
+kept (`cli_records.py`) and about identity (`cli_identity.py`, `cli_explain.py`), what a command does
+(`operations.py`, `status.py`, `query.py`, `ui.py`), drawing (`screens.py`). All of these are imported inside the
+commands: help takes no time.
 Exit codes: 0 published and complete, 1 held back by a check, 2 usage or configuration, 3 failed and safe to rerun,
 4 published, but a delivery was refused, held or is missing.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration.cli_explain import explain
 from orchestration.cli_identity import identity
 from orchestration.cli_records import gaps, home_settings, quarantine, read_day, snapshots
 from orchestration.stopping import STOPPED
@@ -201,7 +203,7 @@ def errors(code: str) -> None:
         raise click.BadParameter(f"no error code begins with {code[:20]}; `cxw errors` lists them", param_hint="CODE")
 
 
-for group in (quarantine, snapshots, gaps, identity):
+for group in (quarantine, snapshots, gaps, explain, identity):
     cxw.add_command(group)
 
 

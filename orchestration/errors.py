@@ -17,7 +17,8 @@ from orchestration.errors_of_runs import RUNS
 CATALOGUE: dict[str, CatalogueEntry] = dict(sorted({**FILES, **RUNS}.items()))
 FAMILIES = {
     "ATT": "attribution", "CFG": "settings and contracts", "CHK": "checks that hold a publish", "CSV": "text files",
-    "DBT": "dbt", "DSK": "the disk", "IDN": "identity", "JSN": "JSON lines", "KEY": "keys of published hashes",
+    "DBT": "dbt", "DSK": "the disk", "EXP": "explanations", "IDN": "identity", "JSN": "JSON lines",
+    "KEY": "keys of published hashes",
     "LND": "landing: files as a whole", "PQT": "Parquet files",
     "PUB": "published snapshots", "QRY": "queries", "RUN": "commands and runs", "SUI": "suites",
     "TYP": "values and rows", "UI": "the web page", "XLS": "workbooks",

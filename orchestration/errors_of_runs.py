@@ -111,6 +111,31 @@ RUNS: dict[str, CatalogueEntry] = {
         "E-DSK-005 build: process 4711 (python3) has the build file open Next: cxw run",
         3,
     ),
+    "E-EXP-001": CatalogueEntry(
+        "a customer key or id that nobody published has",
+        "look it up in core.customer_identities; an order or a call is explained by the customer_key of its row",
+        "E-EXP-001 no published customer has that key, and no record or guest that id."
+        ' Next: cxw query "from core.customer_identities"',
+        2,
+    ),
+    "E-EXP-002": CatalogueEntry(
+        "an id that records of different customers have",
+        "write it with its source and table, as listed",
+        "E-EXP-002 2 records of different customers have that id; write <source_system>.<source_table>.<id>",
+        2,
+    ),
+    "E-EXP-003": CatalogueEntry(
+        "an explanation asked of a snapshot that an older version published",
+        "`cxw run`, which builds it again",
+        "E-EXP-003 the published snapshot was made by a version that kept no links. Next: cxw run",
+        2,
+    ),
+    "E-EXP-004": CatalogueEntry(
+        "values asked for while the private build is missing or being written",
+        "wait for the cycle, or `cxw rebuild`",
+        "E-EXP-004 the private build is in use. Next: cxw rebuild, or once more when the cycle is over",
+        3,
+    ),
     "E-KEY-001": CatalogueEntry(
         "a key file of e-mail hashes that cannot be read or written; hashes are never left out silently",
         "put the file back from its backup, make a new one, or empty the setting email_hash_key_file",

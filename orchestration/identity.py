@@ -18,6 +18,9 @@ from orchestration import identity_customers
 from orchestration.identity_customers import ENTITIES
 from orchestration.identity_decisions import joined, judged, separated
 from orchestration.identity_evidence import Links, link
+from orchestration.identity_findings import findings
+from orchestration.identity_ids import opaque_ids
+from orchestration.identity_links import customer_links
 from orchestration.identity_values import TEXT, column, flags, present
 from orchestration.settings import Settings
 
@@ -36,6 +39,8 @@ class IdentityResult:
     customer_identities: pa.Table
     customers: pa.Table
     shared_identifiers: pa.Table
+    customer_links: pa.Table
+    identity_findings: pa.Table
     retired_customer_keys: pa.Table
 
     def tables(self) -> dict[str, pa.Table]:
@@ -69,10 +74,13 @@ def resolve(
     """
     records = record_table(contacts, leads, customers)
     links = link(records, mentions, settings)
-    if judged_pairs is None:
+    ids = column(records, "source_id")
+    shown = records.set_column(records.column_names.index("source_id"), "source_id", opaque_ids(ids, id_secret))
+    worth_a_look = findings(shown, links)
+    if judged_pairs is None or not judged_pairs.num_rows:
         component = components(links)
     else:
-        pairs = judged(records, judged_pairs)
+        pairs = judged(records, judged_pairs, column(shown, "source_id"))
         uncut = joined(records, links, pairs)
         component = components(uncut)
         links = separated(records, uncut, component, pairs)
@@ -83,7 +91,9 @@ def resolve(
         identifiers=identity_customers.identifiers(people),
         customer_identities=identity_customers.identities(people),
         customers=found,
-        shared_identifiers=identity_customers.shared_identifiers(records, links),
+        shared_identifiers=identity_customers.shared_identifiers(shown, links),
+        customer_links=customer_links(people, links),
+        identity_findings=worth_a_look,
         retired_customer_keys=_retired(found, published_identities, retired_keys, snapshot_id),
     )
 
@@ -97,6 +107,8 @@ def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa
         evidence = {
             name: column(table, name) if name in delivered else pa.nulls(len(table), TEXT) for name in _EVIDENCE_COLUMNS
         }
+        is_dated = "updated_at" in delivered
+        version_at = column(table, "updated_at") if is_dated else pa.nulls(len(table), pa.timestamp("us"))
         has_target = pc.is_valid(present(evidence["merged_into_contact_id"])).to_numpy(zero_copy_only=False)
         parts.append(
             pa.table(
@@ -107,6 +119,7 @@ def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa
                     "id_kind": pa.repeat(own_id, len(table)),
                     "id_namespace": column(table, "id_namespace"),
                     "seen_at": column(table, "created_at").cast(pa.timestamp("us")),
+                    "version_at": version_at.cast(pa.timestamp("us")),
                     **evidence,
                     "is_linking": pa.array(~flags(table, "is_deleted") | has_target),
                 }

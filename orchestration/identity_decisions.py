@@ -32,19 +32,25 @@ class Judged:
     right: np.ndarray
     is_same: np.ndarray
     kind: np.ndarray  # DECISION or PROBABILISTIC
+    since: pa.Array  # the day of the verdict, where it has one
     unknown: pa.Table  # pairs as given of which a record is not there; they take effect when it arrives
 
 
-def judged(records: pa.Table, pairs: pa.Table) -> Judged:
+def judged(records: pa.Table, pairs: pa.Table, shown_ids: pa.Array | None = None) -> Judged:
     """What the pairs mean. Of one pair judged twice a decision counts before the probabilistic rule, `different` first.
 
     Args:
         records: `identity.record_table`.
         pairs: columns of `PAIR`, `verdict` (same, different; anything else is no verdict) and `rule` (decision,
-            probabilistic). Which of the two records is left has no meaning.
+            probabilistic); `since_date` where there is one. Which of the two records is left has no meaning.
+        shown_ids: the records' ids as published, where they differ (`identity_ids.py`): a pair may name either.
     """
     pairs = pairs.filter(pc.is_in(pairs.column("verdict"), pa.array(["same", "different"])))
-    left, right = (_rows(records, pairs, PAIR[:3]), _rows(records, pairs, PAIR[3:]))
+    left, right = _rows(records, pairs, PAIR[:3]), _rows(records, pairs, PAIR[3:])
+    if shown_ids is not None and not shown_ids.equals(column(records, "source_id")):
+        shown = records.set_column(records.column_names.index("source_id"), "source_id", shown_ids)
+        left = np.where(left < 0, _rows(shown, pairs, PAIR[:3]), left)
+        right = np.where(right < 0, _rows(shown, pairs, PAIR[3:]), right)
     is_same = pc.equal(column(pairs, "verdict"), "same").to_numpy(zero_copy_only=False)
     is_decision = pc.equal(column(pairs, "rule"), "decision").to_numpy(zero_copy_only=False)
     is_unknown = (left < 0) | (right < 0)
@@ -53,11 +59,14 @@ def judged(records: pa.Table, pairs: pa.Table) -> Judged:
     order = order[~is_unknown[order] & (low[order] != high[order])]
     _, first = np.unique(low[order] * max(len(records), 1) + high[order], return_index=True)
     kept = order[first]
+    dated = "since_date" in pairs.column_names
+    since = column(pairs, "since_date").cast(pa.date32()) if dated else pa.nulls(len(pairs), pa.date32())
     return Judged(
         left=low[kept],
         right=high[kept],
         is_same=is_same[kept],
         kind=np.where(is_decision[kept], DECISION, PROBABILISTIC),
+        since=since.take(pa.array(kept)),
         unknown=pairs.filter(pa.array(is_unknown)),
     )
 
@@ -75,6 +84,8 @@ def joined(records: pa.Table, links: Links, pairs: Judged) -> Links:
         kind=np.concatenate([links.kind, pairs.kind[chosen], pairs.kind[chosen]]),
         node_count=links.node_count + size,
         is_carried=np.concatenate([links.is_carried, np.zeros(size, dtype=bool)]),
+        first_pair=links.node_count,
+        pair_since=pairs.since.filter(pa.array(chosen)),
     )
 
 
@@ -118,6 +129,7 @@ def separated(records: pa.Table, links: Links, component: np.ndarray, pairs: Jud
         node=new_node,
         node_count=links.node_count + len(split),
         is_carried=is_carried,
+        copied_from=split[:, 0],
         own_node=np.where(is_ambiguous[links.own_node], -1, links.own_node),
         mention_node=np.where(is_ambiguous[links.mention_node], -1, links.mention_node),
     )

@@ -6,7 +6,7 @@ Lives here: the evidence table of the deterministic rule, over whole columns. Do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +59,7 @@ class Links:
     `record`, `node` and `kind` have one entry per link; nodes are numbered after the records. Of a mention that
     cannot be used, or is a phone, `mention_node` is -1; `mention_record` is the record addressed instead of a node,
     because it keeps its id and links by nothing, else -1. Phones are numbers of their own (-1: none, or shared).
+    The last fields are of judged pairs: `identity_decisions.py` adds and copies nodes.
     """
 
     record: np.ndarray
@@ -72,6 +73,9 @@ class Links:
     record_phone: np.ndarray
     mention_phone: np.ndarray
     shared: tuple[SharedValue, ...]
+    first_pair: int = 0  # the node of the first pair called the same; they follow each other
+    pair_since: pa.Array = field(default_factory=lambda: pa.array([], pa.date32()))  # by such a pair
+    copied_from: np.ndarray = field(default_factory=lambda: np.array([], dtype=np.int64))  # by copy; they come last
 
 
 def link(records: pa.Table, mentions: pa.Table, settings: Settings) -> Links:

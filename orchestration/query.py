@@ -72,8 +72,8 @@ def connect_published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]
         connection.close()
 
 
-def ask(settings: Settings, sql: str, *, limit: int | None = None) -> Answer:
-    """Run one query on the published snapshot; at most `limit` rows come back.
+def ask(settings: Settings, sql: str, values: Sequence[Any] = (), *, limit: int | None = None) -> Answer:
+    """Run one query on the published snapshot, with values for its question marks; at most `limit` rows come back.
 
     Raises:
         CxwError: E-QRY-001 when the engine refuses the query; its words are about SQL, never about data.
@@ -82,7 +82,7 @@ def ask(settings: Settings, sql: str, *, limit: int | None = None) -> Answer:
 
     with connect_published(settings) as connection:
         try:
-            cursor = connection.execute(sql)
+            cursor = connection.execute(sql, values)
             if cursor.description is None:
                 return Answer((), (), ())
             columns = tuple(column[0] for column in cursor.description)

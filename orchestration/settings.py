@@ -72,6 +72,7 @@ class Settings:
     max_records_per_identifier: int = _setting(
         10, "an e-mail or phone on more records of one table, under more than two given names, is shared", minimum=1
     )
+    max_records_per_customer: int = _setting(50, "a customer of more records than this is listed", minimum=1)
     phone_region: str = _setting(
         "", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link", check="region"
     )

@@ -23,6 +23,7 @@ COMMANDS = (
     *("quarantine list", "quarantine show", "quarantine replay", "quarantine release"),
     *("snapshots list", "snapshots rollback"),
     *("gaps list", "gaps accept"),
+    *("explain customer", "identity list"),
 )
 
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with unioned as (
-    {{ staging_union('decisions', 'identity', 'decisions', {'extract_date': 'date', 'revision': 'bigint', 'row_hash': 'varchar'}) }}
+    {{ staging_union('decisions', 'identity', 'decisions', {'extract_date': 'date', 'revision': 'bigint'}) }}
 ),
 
 -- Who decided and why stays in raw data. Deleted rows stay here: they take back what an earlier row said.
@@ -18,7 +18,6 @@ final as (
         lower(trim(unioned.decision)) as decision,
         unioned.extract_date,
         unioned.revision,
-        unioned.row_hash,
         coalesce(unioned.is_deleted, false) as is_deleted
     from unioned
 )

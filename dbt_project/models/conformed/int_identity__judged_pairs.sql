@@ -1,6 +1,6 @@
 -- The decision in force about each pair of records: what orchestration/identity_decisions.py obeys. A pair has no
--- direction, so rows with their sides changed compete; the later extract date wins, then the revision, then the larger
--- row hash (law 6). A blank or withdrawn decision wins like any other and then decides nothing.
+-- direction, so rows with their sides changed compete: the later extract date wins, then the revision (law 6); in one
+-- delivery `different` wins. A blank or withdrawn decision wins by its date like any other and then decides nothing.
 with decisions as (
     select
         *,
@@ -14,7 +14,7 @@ ranked as (
         *,
         row_number() over (
             partition by least(left_key, right_key), greatest(left_key, right_key)
-            order by extract_date desc, revision desc, row_hash desc
+            order by extract_date desc, revision desc, is_deleted, decision nulls last, left_key
         ) as precedence
     from decisions
 ),

@@ -17,7 +17,6 @@ renamed as (
         note,
         _extract_date as extract_date,
         _revision as revision,
-        _row_hash as row_hash,
         coalesce(is_deleted, false) as is_deleted
     from source
 )
