@@ -141,49 +141,24 @@ def mart_as_of(
 
 
 def resolve_identity(settings: Settings, ledger: Ledger, warehouse: Warehouse, snapshot_id: str) -> dict[str, int]:
-    """People of the conformed records and mentions into `identity_output`; returns row counts by table.
+    """People of the conformed records and mentions into `identity_output`; returns row counts by table."""
+    from orchestration import identity_build
 
-    Keys of the snapshot now served that are no customer's any more are retired: the ledger keeps them from one
-    publish to the next.
-    """
-    from orchestration import accounts, email_hashes, identity, identity_matching
-
-    key = read_key(settings)
-    records = {
-        name: warehouse.table("conformed", f"int_{name}__unioned") for name in ("contacts", "leads", "customers")
-    }
-    mentions = warehouse.table("conformed", "int_identity__mentions")
-    decided = warehouse.table("conformed", "int_identity__judged_pairs")
-    judged_pairs, matched = identity_matching.judge(settings, ledger, records, decided)
-    tables = identity.resolve(
-        **records,
-        mentions=mentions,
-        settings=settings,
-        published_identities=read_published(settings, "core", "customer_identities"),
-        retired_keys=ledger.retired_customer_keys(),
-        snapshot_id=snapshot_id,
-        id_secret=ledger.secret("record ids"),
-        judged_pairs=judged_pairs,
-    ).tables()
-    tables["email_hashes"] = email_hashes.hashes(records, mentions, tables["shared_identifiers"], key)
-    tables["account_hierarchy"] = accounts.hierarchy(warehouse.table("conformed", "int_accounts__unioned"))
-    tables |= matched
-    reach(CrashPoint.IDENTITY_FOUND)
-    retired = tables["retired_customer_keys"].to_pylist()
-    ledger.retire_customer_keys(snapshot_id, [row for row in retired if row["since_snapshot_id"] == snapshot_id])
-    reach(CrashPoint.IDENTITY_RETIRED)
-    for name, rows in tables.items():
-        warehouse.write("identity_output", name, rows)
-        reach(CrashPoint.IDENTITY_WRITING)
-    return {name: rows.num_rows for name, rows in tables.items()}
+    # Under the name of its snapshot: DuckDB remembers what it has read of a path.
+    published = _published_path(settings, "core", "customer_identities").resolve()
+    return identity_build.resolve_identity(settings, ledger, warehouse, snapshot_id, published)
 
 
 def read_published(settings: Settings, schema: str, table: str) -> pa.Table | None:
     """A table of the snapshot that readers see now; None before the first publish."""
     import pyarrow.parquet as pq
 
-    path = settings.published / "current" / "parquet" / schema / f"{table}.parquet"
+    path = _published_path(settings, schema, table)
     return pq.read_table(path) if path.exists() else None
+
+
+def _published_path(settings: Settings, schema: str, table: str) -> Path:
+    return settings.published / "current" / "parquet" / schema / f"{table}.parquet"
 
 
 def weigh_channels(warehouse: Warehouse) -> int:

@@ -92,7 +92,9 @@ def new_key(path: Path) -> HashKey:
     return key
 
 
-def hashes(records: Mapping[str, pa.Table], mentions: pa.Table, shared: pa.Table, key: HashKey | None) -> pa.Table:
+def hashes(
+    records: Mapping[str, pa.Table], mentions: pa.Table | None, shared: pa.Table | None, key: HashKey | None
+) -> pa.Table:
     """One row per different spelling of a usable address, with its hash; no rows without a key.
 
     Args:

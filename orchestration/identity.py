@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration import identity_customers
+from orchestration.identity_components import Parts, connected, parts
 from orchestration.identity_customers import ENTITIES
 from orchestration.identity_decisions import joined, judged, separated
 from orchestration.identity_evidence import Links, link
@@ -27,6 +28,16 @@ from orchestration.settings import Settings
 _EVIDENCE_COLUMNS = (
     *("country_code", "email", "phone", "first_name", "loyalty_id"),
     *("merged_into_contact_id", "contact_id", "converted_contact_id"),
+)
+# What the rule reads of a record and of a mention: nothing else can change who is who.
+RECORD_COLUMNS = frozenset(
+    {"source_system", "id_namespace", "created_at", "updated_at", "is_deleted", *ENTITIES.values(), *_EVIDENCE_COLUMNS}
+)
+MENTION_COLUMNS = frozenset(
+    {
+        *("identifier_kind", "id_namespace", "identifier_value"),
+        *("source_system", "source_table", "event_id", "event_namespace", "occurred_at"),
+    }
 )
 RETIRED_COLUMNS = ("old_customer_key", "source_system", "source_table", "source_id", "since_snapshot_id")
 
@@ -42,10 +53,11 @@ class IdentityResult:
     customer_links: pa.Table
     identity_findings: pa.Table
     retired_customer_keys: pa.Table
+    parts: Parts | None = None
 
     def tables(self) -> dict[str, pa.Table]:
         """Table name to rows, as `Warehouse.write` wants them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "parts"}
 
 
 def resolve(
@@ -60,6 +72,7 @@ def resolve(
     snapshot_id: str = "",
     id_secret: bytes = b"",
     judged_pairs: pa.Table | None = None,
+    with_parts: bool = False,
 ) -> IdentityResult:
     """Resolve people.
 
@@ -71,12 +84,14 @@ def resolve(
         snapshot_id: the snapshot being built, for keys that it retires.
         id_secret: what hides ids that are addresses in keys and tables (`identity_ids.opaque_ids`).
         judged_pairs: records called the same or different; columns as `identity_decisions.judged` reads them.
+        with_parts: whether to say which rows could have decided about one another, for the next day.
     """
     records = record_table(contacts, leads, customers)
     links = link(records, mentions, settings)
     ids = column(records, "source_id")
     shown = records.set_column(records.column_names.index("source_id"), "source_id", opaque_ids(ids, id_secret))
     worth_a_look = findings(shown, links)
+    pairs = None
     if judged_pairs is None or not judged_pairs.num_rows:
         component = components(links)
     else:
@@ -94,7 +109,8 @@ def resolve(
         shared_identifiers=identity_customers.shared_identifiers(shown, links),
         customer_links=customer_links(people, links),
         identity_findings=worth_a_look,
-        retired_customer_keys=_retired(found, published_identities, retired_keys, snapshot_id),
+        retired_customer_keys=retired(found, published_identities, retired_keys, snapshot_id),
+        parts=parts(links, people, pairs) if with_parts else None,
     )
 
 
@@ -130,15 +146,10 @@ def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa
 
 def components(links: Links) -> np.ndarray:
     """By record and node: a number that linked ones share."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ones = np.ones(len(links.record), dtype=np.int8)
-    graph = coo_array((ones, (links.record, links.node)), shape=(links.node_count, links.node_count))
-    return connected_components(graph.tocsr(), directed=False)[1]
+    return connected(links.node_count, links.record, links.node)
 
 
-def _retired(
+def retired(
     customers: pa.Table, published: pa.Table | None, earlier: Iterable[Mapping[str, str]], snapshot_id: str
 ) -> pa.Table:
     """Keys that were published and are no customer's any more, each with the member that it was the hash of.

@@ -10,8 +10,9 @@ whatever is created later moves no key.
 
 from __future__ import annotations
 
-import hashlib
+import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,20 @@ import pyarrow.compute as pc
 
 from orchestration.identity_evidence import DECISION, EVIDENCE_KINDS, PROBABILISTIC, SAME_ID, Links
 from orchestration.identity_ids import opaque_ids
-from orchestration.identity_values import TEXT, column, distinct, flags, oldest, where
+from orchestration.identity_values import TEXT, column, distinct, flags, oldest, renumbered, where
+
+if TYPE_CHECKING:
+    import duckdb
 
 ENTITIES = {"contacts": "contact_id", "leads": "lead_id", "customers": "customer_id"}
 _MEMBER = ("source_system", "source_table", "source_id")
+_MEMBER_KEYS = """
+    select md5(
+        length(source_system) || ':' || source_system || '|' || length(source_table) || ':' || source_table
+        || '|' || length(source_id) || ':' || source_id
+    ) as member_key
+    from parts
+"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class People:
     mentions: pa.Table
     members: pa.Table
     record_rows: np.ndarray  # of `records`, by kept record
+    event_rows: np.ndarray  # of `mentions`, by event member
     customer: np.ndarray  # by member
     mention_customer: np.ndarray  # by mention, phones included; -1 for a value that leads to nobody
     is_record_id: np.ndarray  # by mention: an id that a record has
@@ -47,10 +59,17 @@ class People:
 
 def member_keys(members: pa.Table) -> pa.Array:
     """Hash of each member: what the dbt macro `surrogate_key` makes of source system, table and id."""
-    parts = [column(members, name) for name in _MEMBER]
-    sized = [pc.binary_join_element_wise(pc.cast(pc.utf8_length(part), TEXT), part, ":") for part in parts]
-    joined = pc.binary_join_element_wise(*sized, "|").cast(pa.binary()).to_pylist()
-    return pa.array([hashlib.md5(text, usedforsecurity=False).hexdigest() for text in joined], TEXT)
+    with _hashing().cursor() as connection:
+        connection.register("parts", pa.table({name: column(members, name) for name in _MEMBER}))
+        return column(connection.execute(_MEMBER_KEYS).to_arrow_table(), "member_key")
+
+
+@functools.cache
+def _hashing() -> duckdb.DuckDBPyConnection:
+    """A database without tables, as a hash function over columns: hashlib takes five times as long."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1})
 
 
 def people(
@@ -67,10 +86,8 @@ def people(
     # An event attached by phone is no member: a number can turn ambiguous, a key must not move.
     event_rows = np.flatnonzero((links.mention_node >= 0) & (of_mention >= 0))
     of_member = np.concatenate([of_record[record_rows], of_mention[event_rows]])
-    known, customer = np.unique(of_member, return_inverse=True)
-    customer = customer.reshape(-1)
-    number = np.full(len(component) + 1, -1)  # of_mention -1 reads the last entry
-    number[known] = np.arange(len(known))
+    known, number = renumbered(of_member, len(component))
+    customer = number[of_member]
 
     shape = (*_MEMBER, "id_namespace", "seen_at")
     parts = [records.select(shape).take(pa.array(record_rows)), _event_members(mentions).take(pa.array(event_rows))]
@@ -86,6 +103,7 @@ def people(
         mentions=mentions,
         members=members,
         record_rows=record_rows,
+        event_rows=event_rows,
         customer=customer,
         mention_customer=number[of_mention],
         is_record_id=_is_record_id(mentions, links),
@@ -154,15 +172,17 @@ def identifiers(found: People) -> pa.Table:
 
 def shared_identifiers(records: pa.Table, links: Links) -> pa.Table:
     """Guarded values, each shown by a hash of the oldest record that has it: no address can be guessed from that."""
-    carriers = [records.take(pa.array(value.carriers)) for value in links.shared]
-    first = [rows.slice(int(oldest(np.zeros(len(rows), dtype=np.int64), 1, rows)[0]), 1) for rows in carriers]
+    carriers = np.concatenate([np.array([], dtype=np.int64), *(value.carriers for value in links.shared)])
+    counts = [len(value.carriers) for value in links.shared]
+    group = np.repeat(np.arange(len(counts)), counts)
+    first = carriers[oldest(group, len(counts), records.take(pa.array(carriers)))]
     kinds = pa.array([value.kind for value in links.shared], TEXT)
-    keys = member_keys(pa.concat_tables([records.slice(0, 0), *first]))
+    keys = member_keys(records.take(pa.array(first)))
     return pa.table(
         {
             "identifier_kind": kinds,
             "identifier_hash": pc.binary_join_element_wise(kinds, keys, "-"),
-            "record_count": pa.array([len(rows) for rows in carriers], pa.int64()),
+            "record_count": pa.array(counts, pa.int64()),
             "given_name_count": pa.array([value.given_name_count for value in links.shared], pa.int64()),
         }
     )
@@ -212,8 +232,8 @@ def _guests(links: Links, event_rows: np.ndarray, events: pa.Table) -> tuple[np.
     """Nodes that no record carries, and for each the event that comes first (spellings of one e-mail are one guest)."""
     node = links.mention_node[event_rows]
     rows = np.flatnonzero(~links.is_carried[node] & (links.mention_record[event_rows] < 0))
-    nodes, group = np.unique(node[rows], return_inverse=True)
-    return nodes, rows[oldest(group.reshape(-1), len(nodes), events.take(pa.array(rows)))]
+    nodes, place = renumbered(node[rows], links.node_count)
+    return nodes, rows[oldest(place[node[rows]], len(nodes), events.take(pa.array(rows)))]
 
 
 def _evidence(

@@ -1,7 +1,8 @@
 """What records share: evidence, the guards against shared values, and the links that are left.
 
 Lives here: the evidence table of the deterministic rule, over whole columns. Does not live here: normal forms
-(`identity_values.py`, `identity_phones.py`), components, keys and published tables (`identity.py`).
+(`identity_values.py`, `identity_phones.py`), guards (`identity_guards.py`), components (`identity_components.py`), keys
+and published tables (`identity_customers.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.identity_components import TouchedValues, Touches
+from orchestration.identity_guards import Guard, SharedValue, by_household
 from orchestration.identity_phones import e164
 from orchestration.identity_values import (
     TEXT,
     by_distinct,
-    codes,
+    coded,
     column,
     flags,
-    given_names,
     normal_emails,
+    oldest,
     present,
+    renumbered,
     scoped,
     where,
 )
@@ -41,15 +45,6 @@ EVIDENCE_KINDS = (
 )
 MERGE_TARGET, LEAD_CONTACT, LOYALTY_ID, DECISION, EMAIL, PHONE, PROBABILISTIC, SAME_ID = range(len(EVIDENCE_KINDS))
 _ID_KINDS = ("contact_id", "customer_id", "lead_id")
-
-
-@dataclass(frozen=True)
-class SharedValue:
-    """One value under the guard: the records that carry it, and their given names (of the table with most)."""
-
-    kind: str
-    carriers: np.ndarray
-    given_name_count: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,7 @@ class Links:
     record_phone: np.ndarray
     mention_phone: np.ndarray
     shared: tuple[SharedValue, ...]
+    touches: Touches
     first_pair: int = 0  # the node of the first pair called the same; they follow each other
     pair_since: pa.Array = field(default_factory=lambda: pa.array([], pa.date32()))  # by such a pair
     copied_from: np.ndarray = field(default_factory=lambda: np.array([], dtype=np.int64))  # by copy; they come last
@@ -86,44 +82,56 @@ def link(records: pa.Table, mentions: pa.Table, settings: Settings) -> Links:
         mentions: `int_identity__mentions`.
     """
     is_linking = flags(records, "is_linking")
-    graph = _Graph(len(records), is_linking)
+    graph, touched = _Graph(len(records), is_linking), TouchedValues(len(mentions))
     mention_kind, mention_value = column(mentions, "identifier_kind"), column(mentions, "identifier_value")
     mention_node, mention_record, mention_phone = (np.full(len(mentions), -1) for _ in range(3))
     own_node = np.full(len(records), -1)
 
+    email_rows = where(mention_kind, "email")
+    addresses = column(records, "email"), mention_value.take(pa.array(email_rows))
+    (email, mentioned_email), emails = coded(*(by_distinct(each, normal_emails) for each in addresses))
+    guard = Guard(records, settings.max_records_per_identifier, email, len(emails))
+    nobody, shared_targets = np.array([], dtype=np.int64), []
+
     for kind, own_ids, named in _id_evidence(records):
         rows = where(mention_kind, kind)
         ids = scoped(column(mentions, "id_namespace"), mention_value).take(pa.array(rows))
-        (own, *others, mentioned), size = codes(own_ids, *(values for values, _ in named), ids)
+        (own, *others, mentioned), values = coded(own_ids, *(column for column, _ in named), ids)
+        touched.add(kind, values, (own, *others), rows, mentioned)
+        size = len(values)
         first = graph.add_nodes(size)
         graph.connect(own, first, SAME_ID, is_own=True)
         own_node = np.maximum(own_node, _shifted(own, first))
-        silent = _silent_holders(own, size, is_linking)
+        silent = _silent_holders(own, size, records, is_linking)
         for other, (_, evidence_kind) in zip(others, named, strict=True):
-            graph.connect(np.where(silent[other] >= 0, -1, other), first, evidence_kind)
+            told = np.where(is_linking, np.where(silent[other] >= 0, -1, other), -1)
+            told, found = guard.without_placeholders(kind, size, own, told)
+            graph.connect(told, first, evidence_kind)
+            shared_targets += found
         mention_node[rows] = _shifted(mentioned, first)
         mention_record[rows] = silent[mentioned]
 
-    (loyalty,), size = codes(present(column(records, "loyalty_id")))
-    graph.connect(loyalty, graph.add_nodes(size), LOYALTY_ID)
+    (loyalty,), values = coded(present(column(records, "loyalty_id")))
+    touched.add("loyalty_id", values, (loyalty,))
+    (loyalty, _), shared_cards = guard.apply("loyalty_id", len(values), np.where(is_linking, loyalty, -1), nobody)
+    graph.connect(loyalty, graph.add_nodes(len(values)), LOYALTY_ID)
 
-    guard = _Guard(records, settings.max_records_per_identifier)
-    rows = where(mention_kind, "email")
-    addresses = column(records, "email"), mention_value.take(pa.array(rows))
-    (email, mentioned), size = codes(*(by_distinct(values, normal_emails) for values in addresses))
-    (email, mentioned), shared_emails = guard.apply("email", size, np.where(is_linking, email, -1), mentioned)
-    first = graph.add_nodes(size)
+    rows, mentioned = email_rows, mentioned_email
+    touched.add("email", emails, (email,), rows, mentioned)
+    (email, mentioned), shared_emails = guard.apply("email", len(emails), np.where(is_linking, email, -1), mentioned)
+    first = graph.add_nodes(len(emails))
     graph.connect(email, first, EMAIL, is_own=True)
     mention_node[rows] = _shifted(mentioned, first)
 
     rows = where(mention_kind, "phone")
     numbers = mention_value.take(pa.array(rows))
-    (phone, mentioned), size = codes(
+    (phone, mentioned), values = coded(
         e164(column(records, "phone"), _regions(column(records, "country_code"), settings)),
         e164(numbers, _regions(pa.nulls(len(numbers), TEXT), settings)),
     )
-    (phone, mentioned), shared_phones = guard.apply("phone", size, np.where(is_linking, phone, -1), mentioned)
-    person, size = _by_household(phone, size, guard.names, guard.name_count)
+    touched.add("phone", values, (phone,), rows, mentioned)
+    (phone, mentioned), shared_phones = guard.apply("phone", len(values), np.where(is_linking, phone, -1), mentioned)
+    person, size = by_household(phone, len(values), guard.names, guard.name_count)
     graph.connect(person, graph.add_nodes(size), PHONE)
     mention_phone[rows] = mentioned
 
@@ -133,7 +141,8 @@ def link(records: pa.Table, mentions: pa.Table, settings: Settings) -> Links:
         mention_record=mention_record,
         record_phone=phone,
         mention_phone=mention_phone,
-        shared=(*shared_emails, *shared_phones),
+        shared=(*shared_targets, *shared_cards, *shared_emails, *shared_phones),
+        touches=touched.all(),
     )
 
 
@@ -158,40 +167,12 @@ class _Graph:
         if is_own:
             self.carried.append(node)
 
-    def links(self, **rest: np.ndarray | tuple[SharedValue, ...]) -> Links:
+    def links(self, **rest: np.ndarray | tuple[SharedValue, ...] | Touches) -> Links:
         record, node, kind = (np.concatenate(part) for part in zip(*self.parts, strict=True))
+        self.node_count = max(self.node_count, 1)  # so that node -1 of a mention can always be looked up
         is_carried = np.zeros(self.node_count, dtype=bool)
         is_carried[np.concatenate(self.carried)] = True
         return Links(record=record, node=node, kind=kind, node_count=self.node_count, is_carried=is_carried, **rest)
-
-
-class _Guard:
-    """The shared-value guard: more than `limit` records of one table that carry more than two given names."""
-
-    def __init__(self, records: pa.Table, limit: int) -> None:
-        self.limit = limit
-        (self.names,), self.name_count = codes(by_distinct(column(records, "first_name"), given_names))
-        table = pc.binary_join_element_wise(column(records, "source_system"), column(records, "source_table"), "\x1f")
-        (self.tables,), self.table_count = codes(table)
-
-    def apply(
-        self, kind: str, size: int, carried: np.ndarray, mentioned: np.ndarray
-    ) -> tuple[tuple[np.ndarray, np.ndarray], list[SharedValue]]:
-        """Both columns of value numbers without the shared values, and those values."""
-        rows = np.flatnonzero(carried >= 0)
-        place = carried[rows] * self.table_count + self.tables[rows]
-        is_crowded = np.bincount(place, minlength=size * self.table_count) > self.limit
-        crowd = is_crowded[place] & (self.names[rows] >= 0)
-        pairs = np.unique(place[crowd] * self.name_count + self.names[rows][crowd])
-        places, name_counts = np.unique(pairs // max(self.name_count, 1), return_counts=True)
-        shared: dict[int, int] = {}
-        for place_number, count in zip(places[name_counts > 2], name_counts[name_counts > 2], strict=True):
-            value = int(place_number) // self.table_count
-            shared[value] = max(int(count), shared.get(value, 0))
-        is_shared = np.zeros(size + 1, dtype=bool)
-        is_shared[list(shared)] = True
-        found = [SharedValue(kind, np.flatnonzero(carried == value), count) for value, count in shared.items()]
-        return (np.where(is_shared[carried], -1, carried), np.where(is_shared[mentioned], -1, mentioned)), found
 
 
 def _id_evidence(records: pa.Table) -> list[tuple[str, pa.Array, list[tuple[pa.Array, int]]]]:
@@ -210,26 +191,14 @@ def _id_evidence(records: pa.Table) -> list[tuple[str, pa.Array, list[tuple[pa.A
     ]
 
 
-def _silent_holders(own: np.ndarray, size: int, is_linking: np.ndarray) -> np.ndarray:
-    """By id: the record that has it and links by nothing, else -1. One entry more, so that id -1 gives -1."""
+def _silent_holders(own: np.ndarray, size: int, records: pa.Table, is_linking: np.ndarray) -> np.ndarray:
+    """By id: the (oldest) record that has it and links by nothing, else -1. One entry more, so that id -1 gives -1."""
     holder = np.full(size + 1, -1)
     silent = np.flatnonzero((own >= 0) & ~is_linking)
-    holder[own[silent]] = silent
+    ids, place = renumbered(own[silent], size)
+    holder[ids] = silent[oldest(place[own[silent]], len(ids), records.take(pa.array(silent)))]
     holder[own[(own >= 0) & is_linking]] = -1
     return holder
-
-
-def _by_household(phone: np.ndarray, size: int, names: np.ndarray, name_count: int) -> tuple[np.ndarray, int]:
-    """One number per set of records that a phone links: all of them, or, behind several given names, each name's."""
-    width = name_count + 1
-    has_name = (phone >= 0) & (names >= 0)
-    pairs = np.unique(phone[has_name] * width + names[has_name])
-    is_household = np.zeros(size + 1, dtype=bool)
-    is_household[:size] = np.bincount(pairs // width, minlength=size) > 1
-    person = np.where(is_household[phone], np.where(has_name, phone * width + 1 + names, -1), phone * width)
-    different, number = np.unique(np.where(phone >= 0, person, -1), return_inverse=True)
-    has_none = int(len(different) > 0 and different[0] < 0)
-    return number.reshape(-1) - has_none, len(different) - has_none
 
 
 def _regions(countries: pa.Array, settings: Settings) -> pa.Array:

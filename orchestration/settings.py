@@ -70,7 +70,7 @@ class Settings:
     max_file_seconds: int = _setting(900, "longest time one file may take", minimum=1)
     # identity
     max_records_per_identifier: int = _setting(
-        10, "an e-mail or phone on more records of one table, under more than two given names, is shared", minimum=1
+        10, "an e-mail, phone or card on more records of a table, under more than two names, is shared", minimum=1
     )
     max_records_per_customer: int = _setting(50, "a customer of more records than this is listed", minimum=1)
     phone_region: str = _setting(

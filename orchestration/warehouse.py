@@ -38,7 +38,12 @@ def quote(identifier: str) -> str:
 
 
 class Warehouse(Protocol):
-    """What a build needs of an engine. Tables are `schema.table`; frames are Arrow tables."""
+    """What a build needs of an engine. Tables are `schema.table`; frames are Arrow tables.
+
+    `is_transactional`: several tables can change together or not at all, through `connect`.
+    """
+
+    is_transactional: bool
 
     def execute(self, sql: str) -> None: ...
 
@@ -124,6 +129,8 @@ class DuckDBWarehouse:
     `stays_open` keeps it open between uses until `release`, which dbt and the publish need: opening and closing it,
     with its checkpoint, costs 0.1 s, and a cycle asks it a hundred times.
     """
+
+    is_transactional = True
 
     def __init__(self, path: Path, settings: Settings, *, stays_open: bool = False) -> None:
         self.path, self.settings, self.stays_open = path, settings, stays_open

@@ -69,6 +69,8 @@ def _let_the_session_decide() -> None:
 class SparkWarehouse:
     """The build database as Spark tables; `raw_<source>`, `identity_output` and the dbt schemas are databases."""
 
+    is_transactional = False
+
     def __init__(self, session: SparkSession) -> None:
         self.session = session
 

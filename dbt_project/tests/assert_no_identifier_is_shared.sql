@@ -2,7 +2,8 @@
     'table': 'core.identity_findings',
     'of': "count(*) filter (where finding_type in ('shared_identifier')) || ' shared values: cxw identity list shared'",
 }}) }}
--- E-mails and phones on many records under several given names (info@, a shop's tablet): they link and attach nothing.
+-- Values on many records under several given names (info@, a shop's tablet, card 000000, an absent contact 0): they link
+-- nothing, and an e-mail or phone attaches nothing either.
 select
     finding_type,
     customer_key,

@@ -60,6 +60,8 @@ class Golden:
         self._parent: dict[Node, Node] = {}
         self._carriers: dict[Node, list[Node]] = defaultdict(list)  # e-mail or phone -> records that carry it
         self._given: dict[Node, str | None] = {}
+        self._mark: dict[Node, str | None] = {}  # given name, or lacking one the e-mail
+        self._namers: dict[Node, list[tuple[str, Node]]] = defaultdict(list)  # contact id -> columns and who names it
         self._alone: set[Node] = set()
         self.records: list[Node] = []
         for table, (id_column, _) in RECORD_TABLES.items():
@@ -71,6 +73,7 @@ class Golden:
         for table, (id_column, _) in RECORD_TABLES.items():
             for row in rows.get(table, []):
                 self._read(table, str(row[id_column]), row)
+        self._link_named()
         self._guarded = {value for value in self._carriers if self._is_shared(value)}
         for value, records in self._carriers.items():
             if value not in self._guarded:
@@ -101,26 +104,41 @@ class Golden:
             return
         for column in ("merged_into_contact_id", "contact_id", "converted_contact_id"):
             other = ("contact_id", str(row[column])) if row.get(column) else node
-            if other not in self._alone:
-                self._link(node, other)
+            if other not in self._alone and other != node:
+                self._namers[other].append((column, node))
         if row.get("loyalty_id"):
-            self._link(node, ("loyalty_id", str(row["loyalty_id"])))
+            self._carriers["loyalty_id", str(row["loyalty_id"])].append(node)
         email = normal_email(row["email"])
         phone = normal_phone(row["phone"], row.get("country_code") or self._settings.phone_region)
         self._given[node] = given_name(row.get("first_name"))
+        self._mark[node] = self._given[node] or email
         for kind, value in (("email", email), ("phone", phone)):
             if value:
                 self._carriers[kind, value].append(node)
 
+    def _link_named(self) -> None:
+        """Targets that exist link whoever names them; an absent one that too many people name is a placeholder."""
+        present = {self._id_node(record) for record in self.records}
+        for target, namers in self._namers.items():
+            is_placeholder = any(
+                self._is_crowd([node for column, node in namers if column == wanted], self._mark)
+                for wanted in {column for column, _ in namers}
+            )
+            for _, node in namers:
+                if target in present or not is_placeholder:
+                    self._link(node, target)
+
     def _is_shared(self, value: Node) -> bool:
+        return self._is_crowd(self._carriers[value], self._given)
+
+    def _is_crowd(self, carriers: list[Node], names: Mapping[Node, str | None]) -> bool:
         """On more records of one table than the setting, under more than two given names."""
         by_table: dict[str, list[Node]] = defaultdict(list)
-        for node in self._carriers[value]:
+        for node in carriers:
             by_table[node[0]].append(node)
         limit = self._settings.max_records_per_identifier
         return any(
-            len(nodes) > limit and len({self._given[node] for node in nodes} - {None}) > 2
-            for nodes in by_table.values()
+            len(nodes) > limit and len({names[node] for node in nodes} - {None}) > 2 for nodes in by_table.values()
         )
 
     def _link_carriers(self, value: Node, nodes: list[Node]) -> None:

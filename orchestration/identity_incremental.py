@@ -1,0 +1,234 @@
+"""Refresh `identity_output` in the build database: all of it, or only the parts that a day's rows touch.
+
+Lives here: reading, choosing between the two, writing tables and state in one transaction. Does not live here: the rule
+(`identity.py`), the state's SQL (`identity_state.py`), engines without transactions (`build.py` writes all there).
+
+Either way the tables hold the same rows. The rule runs unchanged over whole parts (`identity_components.Touches`): the
+parts that hold what changed, vanished or appeared, by old values and new ones. Any doubt means the whole: no state, one
+made with something else, a fingerprint that stands for two rows, a key that would be there twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration import identity
+from orchestration.crash_points import CrashPoint, reach
+from orchestration.identity_customers import ENTITIES
+from orchestration.identity_evidence import link
+from orchestration.identity_state import FINGERPRINT, INPUTS, IdentityState
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from orchestration.identity import IdentityResult
+    from orchestration.ledger import Ledger
+    from orchestration.warehouse import DuckDBWarehouse
+
+_MOST_TOUCHED = 0.3  # share of rows above which looking at everything is as quick
+_BY_CUSTOMER = ("identifiers", "customer_identities", "customers", "customer_links")
+BY_PART = (*_BY_CUSTOMER, "shared_identifiers", "identity_findings")
+# Whoever stands for a finding is a record that links, so it has a customer.
+_DELETE_FINDINGS = """
+    delete from identity_output.identity_findings
+    where (source_system, source_table, source_id) in (
+        select source_system, source_table, source_id from identity_output.customer_identities
+        where customer_key in (select customer_key from old_keys)
+    )
+"""
+
+
+class _InDoubt(Exception):
+    """The parts cannot be told apart, or are most of it; everything is looked at."""
+
+
+def refresh(
+    settings: Settings,
+    ledger: Ledger,
+    warehouse: DuckDBWarehouse,
+    snapshot_id: str,
+    published: Path,
+    judged_pairs: pa.Table,
+) -> dict[str, int]:
+    """Write who is who; returns row counts by table.
+
+    Args:
+        judged_pairs: see `identity.resolve`.
+        published: `core.customer_identities` of the snapshot now served; there is no such file before the first.
+    """
+    with warehouse.connect() as connection:
+        state = IdentityState(connection, settings, ledger.secret("record ids"))
+        state.judge(judged_pairs)
+        try:
+            _refresh_touched(settings, ledger, state, snapshot_id, published)
+        except _InDoubt:
+            _refresh_all(settings, ledger, state, snapshot_id, published, judged_pairs)
+        tables = (*BY_PART, "retired_customer_keys")
+        counts = [connection.execute(f"select count(*) from identity_output.{name}").fetchone()[0] for name in tables]
+        return dict(zip(tables, counts, strict=True))
+
+
+def _refresh_all(
+    settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path, judged_pairs: pa.Table
+) -> None:
+    rows = {entity: state.read(entity) for entity in INPUTS}
+    result = identity.resolve(
+        **_inputs(rows),
+        settings=settings,
+        published_identities=pq.read_table(published) if published.exists() else None,
+        retired_keys=ledger.retired_customer_keys(),
+        snapshot_id=snapshot_id,
+        judged_pairs=judged_pairs,
+        id_secret=state.id_secret,
+        with_parts=True,
+    )
+    reach(CrashPoint.IDENTITY_FOUND)
+    _retire(ledger, result.retired_customer_keys, snapshot_id)
+    with _transaction(state.connection):
+        state.connection.execute("create schema if not exists identity_output")
+        for name, table in result.tables().items():
+            _replace(state.connection, name, table)
+            reach(CrashPoint.IDENTITY_WRITING)
+        state.begin()
+        _remember(state, rows, result)
+
+
+def _refresh_touched(
+    settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path
+) -> None:
+    """Look at the touched parts only.
+
+    Raises:
+        _InDoubt: before anything is written.
+    """
+    connection = state.connection
+    if not state.is_usable():
+        raise _InDoubt
+    compared = state.compare()
+    if not compared.is_one_to_one:
+        raise _InDoubt
+    appeared = {entity: state.read(entity, "appeared") for entity in INPUTS}
+    wanted = state.touch(_values(appeared, settings), appeared)
+    if wanted > _MOST_TOUCHED * compared.row_count:
+        raise _InDoubt
+    rows = {entity: state.read(entity, "wanted") for entity in INPUTS}
+    ids = [chunk for entity, name in ENTITIES.items() for chunk in rows[entity].column(name).chunks]
+    result = identity.resolve(
+        **_inputs(rows),
+        settings=settings,
+        judged_pairs=state.judged_among(ids),
+        id_secret=state.id_secret,
+        with_parts=True,
+    )
+    reach(CrashPoint.IDENTITY_FOUND)
+    with _transaction(connection):
+        state.drop_touched()
+        connection.execute(_DELETE_FINDINGS)
+        for name in _BY_CUSTOMER:
+            connection.execute(
+                f"delete from identity_output.{name} where customer_key in (select customer_key from old_keys)"
+            )
+        connection.execute(
+            "delete from identity_output.shared_identifiers"
+            " where identifier_hash in (select identifier_hash from old_shared)"
+        )
+        _must_be_new(connection, result)
+        for name in BY_PART:
+            connection.register("incoming", getattr(result, name))
+            connection.execute(f"insert into identity_output.{name} by name select * from incoming")
+            reach(CrashPoint.IDENTITY_WRITING)
+        _remember(state, rows, result)
+        retired = _retired(ledger, connection, snapshot_id, published)
+        _retire(ledger, retired, snapshot_id)
+        _replace(connection, "retired_customer_keys", retired)
+        reach(CrashPoint.IDENTITY_WRITING)
+
+
+def _inputs(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    return {entity: table.drop_columns([FINGERPRINT]) for entity, table in rows.items()}
+
+
+def _values(rows: dict[str, pa.Table], settings: Settings) -> dict[str, pa.Array]:
+    """Normal forms that these rows carry or mention, by kind."""
+    tables = _inputs(rows)
+    mentions = tables.pop("mentions")
+    return dict(link(identity.record_table(**tables), mentions, settings).touches.values)
+
+
+def _remember(state: IdentityState, rows: dict[str, pa.Table], result: IdentityResult) -> None:
+    """Rows, values, customers and shared identifiers with their parts into the state."""
+    parts = result.parts
+    fingerprints = [chunk for entity in INPUTS for chunk in rows[entity].column(FINGERPRINT).chunks]
+    state.add("rows", pa.chunked_array(fingerprints, pa.uint64()), np.concatenate([parts.of_record, parts.of_mention]))
+    place = 0
+    for kind, values in parts.values:
+        state.add("values", values, parts.of_value[place : place + len(values)], kind)
+        place += len(values)
+    state.add("customers", result.customers.column("customer_key"), parts.of_customer)
+    state.add("shared", result.shared_identifiers.column("identifier_hash"), parts.of_shared)
+    state.close(parts.count)
+
+
+def _must_be_new(connection: duckdb.DuckDBPyConnection, result: IdentityResult) -> None:
+    """A key that another customer has cannot be told apart by the next day."""
+    connection.register("incoming", result.customers.select(["customer_key"]))
+    (known,) = connection.execute(
+        "select count(*) from identity_output.customers semi join incoming using (customer_key)"
+    ).fetchone()
+    if known:
+        raise _InDoubt
+
+
+def _retired(ledger: Ledger, connection: duckdb.DuckDBPyConnection, snapshot_id: str, published: Path) -> pa.Table:
+    """`retired_customer_keys` against the customers as they stand in the transaction."""
+    earlier = ledger.retired_customer_keys()
+    connection.register(
+        "keys", pa.table({"customer_key": pa.array([row["old_customer_key"] for row in earlier], pa.string())})
+    )
+    dead = "select distinct customer_key from keys anti join identity_output.customers using (customer_key)"
+    gone = {key for (key,) in connection.execute(dead).fetchall()}
+    gone_rows = None
+    if published.exists():
+        gone_rows = connection.execute(
+            "select * from read_parquet($path) where customer_key in ("
+            " select customer_key from read_parquet($path) anti join identity_output.customers using (customer_key))",
+            {"path": str(published)},
+        ).to_arrow_table()
+    nobody = pa.table({"customer_key": pa.array([], pa.string())})
+    earlier = [row for row in earlier if row["old_customer_key"] in gone]
+    return identity.retired(nobody, gone_rows, earlier, snapshot_id)
+
+
+def _retire(ledger: Ledger, retired: pa.Table, snapshot_id: str) -> None:
+    rows = [row for row in retired.to_pylist() if row["since_snapshot_id"] == snapshot_id]
+    ledger.retire_customer_keys(snapshot_id, rows)
+    reach(CrashPoint.IDENTITY_RETIRED)
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    connection.register("incoming", rows)
+    connection.execute(f"create or replace table identity_output.{name} as select * from incoming")
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing. Keys are hashes: looking for a way to compress them takes longer than writing them plainly."""
+    connection.execute("set force_compression = 'uncompressed'")
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    else:
+        connection.commit()
+    finally:
+        connection.execute("set force_compression = 'auto'")

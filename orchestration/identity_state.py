@@ -1,0 +1,253 @@
+"""What identity remembers from one build to the next, in schema `identity_state` of the build database.
+
+Lives here: its tables and the SQL that asks them: which rows are new or gone, which parts of the data those touch.
+Does not live here: what is done with the answer (`identity_incremental.py`), the parts (`identity_components.py`).
+
+    run        what the rest was made with (one row; none: nothing here may be believed)
+    rows       fingerprint of a record or mention as the rule reads it, and its part
+    values     hash of a normal form, and its part: two that collide only make a day look at more
+    customers  key of a customer, and its part
+    shared     an entry of the list of shared identifiers, and its part
+    judged     the judged pairs
+
+Fingerprints are 64 bits without a secret. `compare` notices two equal ones wherever both are there; a row that turns
+into one with its own old fingerprint would go unnoticed, one time in 10^19 changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.identity import MENTION_COLUMNS, RECORD_COLUMNS
+from orchestration.identity_customers import ENTITIES
+from orchestration.identity_decisions import PAIR
+from orchestration.settings import Settings
+from orchestration.warehouse import quote
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+INPUTS = {
+    "contacts": "int_contacts__unioned",
+    "leads": "int_leads__unioned",
+    "customers": "int_customers__unioned",
+    "mentions": "int_identity__mentions",
+}
+OWN_ID = {entity: quote(name) for entity, name in ENTITIES.items()}
+FINGERPRINT = "_fingerprint"
+_TABLES = """
+    create schema if not exists identity_state;
+    create or replace table identity_state.run (made_with varchar, next_part bigint);
+    create or replace table identity_state.rows (fingerprint ubigint, part bigint);
+    create or replace table identity_state.values (value_hash ubigint, part bigint);
+    create or replace table identity_state.customers (customer_key varchar, part bigint);
+    create or replace table identity_state.shared (identifier_hash varchar, part bigint);
+"""
+_JUDGED_COLUMNS = ", ".join((*PAIR, "verdict", "rule", "since_date"))
+_PART_TABLES = ("rows", "values", "customers", "shared")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many rows there are, were, came and went; whether every fingerprint stands for one row."""
+
+    row_count: int
+    appeared: int
+    vanished: int
+    is_one_to_one: bool
+
+
+class IdentityState:
+    """The state behind one connection; what it changes is part of the connection's transaction."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, id_secret: bytes) -> None:
+        self.connection, self.id_secret = connection, id_secret
+        self.columns = {entity: self._columns(entity) for entity in INPUTS}
+        self.made_with = _made_with(settings, self.columns, id_secret)
+
+    def is_usable(self) -> bool:
+        """Whether the state is there and made with the same settings, code, libraries and columns."""
+        known = self.connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'identity_state' and table_name = 'run'"
+        ).fetchall()
+        return bool(known) and self._run() == [(self.made_with,)]
+
+    def read(self, entity: str, wanted: str | None = None) -> pa.Table:
+        """Rows of one input with their fingerprints: all, or those of temporary table `wanted` (fingerprint)."""
+        selected = self._select(entity, ", ".join(quote(name) for name, _ in self.columns[entity]) + ", ")
+        if wanted:
+            selected += f" where {self._hash(entity)} in (select fingerprint from {wanted})"
+        return self.connection.execute(selected).to_arrow_table()
+
+    def compare(self) -> Comparison:
+        """Hold the rows of now against those of the state: temporary table `compared` (now, known, part)."""
+        union = " union all ".join(self._select(entity) for entity in INPUTS)
+        self.connection.execute(f"create or replace temp table now_rows as {union}")
+        self.connection.execute(f"""
+            create or replace temp table compared as
+            select now_rows.{FINGERPRINT} as now, known.fingerprint as known, known.part
+            from now_rows full join identity_state.rows as known on known.fingerprint = now_rows.{FINGERPRINT};
+            create or replace temp table appeared as
+            select now as fingerprint from compared where known is null;
+        """)
+        counts = """
+            select
+                (select count(*) from now_rows), (select count(*) from identity_state.rows),
+                count(now), count(known), count(*) filter (known is null), count(*) filter (now is null),
+                (select count(distinct fingerprint) from appeared)
+            from compared
+        """
+        now, known, now_joined, known_joined, appeared, vanished, different = self._one(counts)
+        # A fingerprint twice on one side of the join makes rows of the other side come out more than once.
+        is_one_to_one = now == now_joined and known == known_joined and appeared == different
+        return Comparison(now, appeared, vanished, is_one_to_one)
+
+    def judge(self, pairs: pa.Table) -> None:
+        """Temporary table `judged`: the judged pairs of now."""
+        self.connection.register("incoming", pairs)
+        self.connection.execute(f"create or replace temp table judged as select {_JUDGED_COLUMNS} from incoming")
+
+    def judged_among(self, records: Sequence[pa.Array]) -> pa.Table:
+        """Judged pairs of records with these ids, and perhaps others."""
+        import pyarrow as pa
+
+        ids = pa.chunked_array(records, pa.string())
+        self.connection.register("incoming", pa.table({"source_id": ids}))
+        query = "select * from temp.judged where left_source_id in (select source_id from incoming)"
+        return self.connection.execute(query).to_arrow_table()
+
+    def touch(self, values: Mapping[str, pa.Array], appeared: Mapping[str, pa.Table]) -> int:
+        """Temporary tables `touched` (part) and `wanted` (fingerprint): what the changes can have anything to do with.
+
+        Args:
+            values: normal forms on the rows that appeared, by kind.
+            appeared: those rows, by entity. Whoever is judged together with one of them is touched too.
+
+        Returns how many rows of now are touched, those that appeared included.
+        """
+        self.connection.execute("create or replace temp table asked (value_hash ubigint)")
+        for kind, texts in values.items():
+            self._insert("temp.asked", _hashes(kind), {"value": texts})
+        self._name_judged(appeared)
+        self.connection.execute("""
+            create or replace temp table touched as
+            select part from compared where now is null and part >= 0
+            union
+            select part from compared where now in (select fingerprint from named) and part >= 0
+            union
+            select part from identity_state.values where value_hash in (select value_hash from asked);
+            create or replace temp table wanted as
+            select now as fingerprint from compared
+            where now is not null and (known is null or part in (select part from touched));
+        """)
+        return self._one("select count(*) from wanted")[0]
+
+    def _name_judged(self, appeared: Mapping[str, pa.Table]) -> None:
+        """Temporary table `named` (fingerprint): records of pairs that changed in any way, or whose record came."""
+        self.connection.execute("create or replace temp table came (system varchar, entity varchar, id varchar)")
+        for entity, own_id in OWN_ID.items():
+            self.connection.register("incoming", appeared[entity])
+            self.connection.execute(f"insert into came select source_system, '{entity}', {own_id} from incoming")
+        pairs, known = "select * from temp.judged", "select * from identity_state.judged"
+        self.connection.execute(f"""
+            create or replace temp table judged_again as
+            ({pairs} except all {known}) union all ({known} except all {pairs})
+            union all
+            {pairs}
+            where (left_source_system, left_source_table, left_source_id) in (select system, entity, id from came)
+                or (right_source_system, right_source_table, right_source_id) in (select system, entity, id from came);
+            create or replace temp table members as
+            select left_source_system as system, left_source_table as entity, left_source_id as id from judged_again
+            union
+            select right_source_system, right_source_table, right_source_id from judged_again;
+            create or replace temp table named (fingerprint ubigint);
+        """)
+        for entity, own_id in OWN_ID.items():
+            members = f"select system, id from members where entity = '{entity}'"
+            self.connection.execute(
+                f"insert into named {self._select(entity)} where (source_system, {own_id}) in ({members})"
+            )
+
+    def begin(self) -> None:
+        """An empty state, which belongs to nothing until `close`."""
+        self.connection.execute(_TABLES)
+        self._next_part = 0
+
+    def drop_touched(self) -> None:
+        """Forget the touched parts; temporary tables `old_keys` and `old_shared` say what of the output was theirs."""
+        (self._next_part,) = self._one("select next_part from identity_state.run")
+        self.connection.execute("""
+            create or replace temp table old_keys as
+            select customer_key from identity_state.customers where part in (select part from touched);
+            create or replace temp table old_shared as
+            select identifier_hash from identity_state.shared where part in (select part from touched);
+            delete from identity_state.rows
+            where fingerprint in (select known from compared where now is null);
+        """)
+        for table in _PART_TABLES:
+            self.connection.execute(f"delete from identity_state.{table} where part in (select part from touched)")
+
+    def add(self, table: str, value: pa.Array, part: object, kind: str | None = None) -> None:
+        """Entries of one table with their parts, as numbered by `identity_components.parts`."""
+        import pyarrow as pa
+
+        first = {"rows": "value", "values": _hashes(kind or "")}.get(table, "value")
+        numbers = pa.array(part, pa.int64())
+        shifted = f"if(part < 0, part, part + {self._next_part:d})"
+        self._insert(f"identity_state.{table}", f"{first}, {shifted}", {"value": value, "part": numbers})
+
+    def close(self, part_count: int) -> None:
+        """From here on the state may be believed, once the transaction is committed."""
+        self.connection.execute("delete from identity_state.run")
+        self.connection.execute("create or replace table identity_state.judged as from temp.judged")
+        self.connection.execute(
+            "insert into identity_state.run values (?, ?)", [self.made_with, self._next_part + part_count]
+        )
+
+    def _insert(self, target: str, expressions: str, columns: Mapping[str, pa.Array]) -> None:
+        import pyarrow as pa
+
+        self.connection.register("incoming", pa.table(columns))
+        self.connection.execute(f"insert into {target} select {expressions} from incoming")
+        self.connection.unregister("incoming")
+
+    def _columns(self, entity: str) -> tuple[tuple[str, str], ...]:
+        """Columns of an input that the rule reads, with their types, in an order of their own."""
+        described = self.connection.execute(f"describe conformed.{INPUTS[entity]}").fetchall()
+        read = MENTION_COLUMNS if entity == "mentions" else RECORD_COLUMNS
+        return tuple(sorted((row[0], row[1]) for row in described if row[0] in read))
+
+    def _hash(self, entity: str) -> str:
+        return f"hash('{entity}', {', '.join(quote(name) for name, _ in self.columns[entity])})"
+
+    def _select(self, entity: str, columns: str = "") -> str:
+        return f"select {columns}{self._hash(entity)} as {FINGERPRINT} from conformed.{INPUTS[entity]}"
+
+    def _run(self) -> list[tuple[str]]:
+        return self.connection.execute("select made_with from identity_state.run").fetchall()
+
+    def _one(self, query: str) -> tuple:
+        return self.connection.execute(query).fetchone()
+
+
+def _hashes(kind: str) -> str:
+    return f"hash('{kind}', value)"
+
+
+def _made_with(settings: Settings, columns: Mapping[str, object], id_secret: bytes) -> str:
+    """Everything besides the rows that decides who is who; equal texts, equal results."""
+    digest = hashlib.sha256(id_secret)
+    for path in sorted(Path(__file__).parent.glob("identity*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    libraries = {name: version(name) for name in ("duckdb", "numpy", "phonenumbers", "pyarrow", "scipy")}
+    site = [settings.max_records_per_identifier, settings.phone_region]
+    parts = [digest.hexdigest(), libraries, unicodedata.unidata_version, site, columns]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
