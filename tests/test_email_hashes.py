@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestration import build
 from orchestration.email_hashes import HashKey, hashes, new_key, read_key
@@ -69,6 +71,12 @@ def test_the_hash_is_hmac_sha256_of_the_normal_form() -> None:
     expected = hmac.new(KEY.secret, b"ann@example.org", hashlib.sha256).hexdigest()
     spellings = ("ann@example.org", " ANN@Example.org ", "\uff41nn@example.org")
     assert hashed(*spellings) == dict.fromkeys(spellings, expected)
+
+
+@given(st.binary(min_size=32, max_size=32), st.text(max_size=200))
+def test_the_fast_way_is_the_standard_one(secret: bytes, address: str) -> None:
+    text = address.encode("utf-8", "ignore").decode()
+    assert HashKey(secret).hashes_of([text]) == [hmac.digest(secret, text.encode(), "sha256").hex()]
 
 
 def test_what_is_no_address_and_what_is_shared_has_no_hash() -> None:
