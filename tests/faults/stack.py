@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,9 @@ LAUNCH = """mutation($params: ExecutionParams!) {launchRun(executionParams: $par
     {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 BACKFILL = """mutation($params: LaunchBackfillParams!) {launchPartitionBackfill(backfillParams: $params)
     {__typename ... on LaunchBackfillSuccess {backfillId} ... on PythonError {message}}}"""
+
+CANCEL = """mutation($params: String!) {cancelPartitionBackfill(backfillId: $params)
+    {__typename ... on PythonError {message}}}"""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Stack:
             return answer.status == 200
         return False
 
-    def _ask(self, query: str, params: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, query: str, params: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": {"params": params}}).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/graphql", body, headers)
@@ -144,10 +147,13 @@ class Stack:
         selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "jobName": job}
         return self._ask(LAUNCH, {"selector": selector, "runConfigData": {}})["run"]["runId"]
 
-    def backfill(self, table: str, *days: str) -> str:
-        """A backfill of one delivered table started by hand; its id."""
-        asset = {"path": table.split(".")}
-        return self._ask(BACKFILL, {"assetSelection": [asset], "partitionNames": list(days)})["backfillId"]
+    def backfill(self, tables: Sequence[str], days: Sequence[str]) -> str:
+        """A backfill of delivered tables started by hand; its id."""
+        assets = [{"path": table.split(".")} for table in tables]
+        return self._ask(BACKFILL, {"assetSelection": assets, "partitionNames": list(days)})["backfillId"]
+
+    def cancel(self, backfill_id: str) -> None:
+        self._ask(CANCEL, backfill_id)
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         path = self.settings.dagster_home / "history" / "runs.db"
