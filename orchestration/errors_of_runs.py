@@ -212,7 +212,7 @@ RUNS: dict[str, CatalogueEntry] = {
     "E-PUB-006": CatalogueEntry(
         "code, models or suites were replaced while a run built with the old ones: parts of both would be mixed",
         "`cxw run` builds again, with what is installed now",
-        "E-PUB-006 publish: code, models or suites changed while this run was under way Next: cxw run",
+        "E-PUB-006 run 000007-5b1c: code, models or suites changed while this run was under way Next: cxw run",
         3,
     ),
     "E-QRY-001": CatalogueEntry(

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import accounting, build, check_results, progress, quality, registration
+from orchestration import accounting, check_results, progress, quality, registration
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
@@ -66,11 +66,7 @@ def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.Material
             "E-PUB-005", f"the build at hand is of {built}, the deliveries make {writer.snapshot_id}",
             where="build", next_command="cxw run",
         )  # fmt: skip
-    if build.code_version() != writer.site.code_version:
-        raise CxwError(
-            "E-PUB-006", "code, models or suites changed while this run was under way", where="publish",
-            next_command="cxw run",
-        )  # fmt: skip
+    writer.refuse_changed_code()
     settings, ledger, manifest, snapshot_id = writer.settings, writer.ledger, writer.site.manifest, writer.snapshot_id
     restated = find_restatements(settings, manifest, ledger, writer.warehouse, snapshot_id)
     further = {**accounting.meta_tables(writer.warehouse, ledger), "restatements": restated}

@@ -102,8 +102,19 @@ class Writer:
             site.manifest, site.contracts, site.sources, self.settings, self.ledger, self.warehouse
         )
 
+    def refuse_changed_code(self) -> None:
+        """Hold a run whose code is not the one it began with: parts of both would be mixed.
+
+        Raises:
+            CxwError: E-PUB-006.
+        """
+        if build.code_version() != self.site.code_version:
+            said = "code, models or suites changed while this run was under way"
+            raise CxwError("E-PUB-006", said, where=f"run {self.snapshot_id}", next_command="cxw run")
+
     def run_phase(self, phase: str, selected: Sequence[str] | None = None) -> "list[NodeResult]":
         """One dbt phase, or the named models of it with their tests."""
+        self.refuse_changed_code()
         with self.warehouse.connect():  # nobody else has it open now
             pass
         self.warehouse.release()  # dbt opens the file itself

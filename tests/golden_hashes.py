@@ -22,11 +22,15 @@ def published_hashes(snapshot: Path) -> dict[str, str]:
     return {name: digest for name, digest in sorted(named.items()) if name not in NAMES_ITS_SNAPSHOT}
 
 
-def differences(found: Mapping[str, str]) -> str:
-    """The tables that are not the golden ones and what to do; empty when all are. UPDATE_GOLDEN accepts them."""
+def unlike_golden(found: Mapping[str, str]) -> str:
+    """What `differences` says of the golden hashes; with UPDATE_GOLDEN these are the golden ones from now on."""
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return differences(json.loads(GOLDEN.read_text(encoding="utf-8")), found)
+
+
+def differences(golden: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """The tables that differ and what to do; empty when none does."""
     names = sorted(name for name in golden.keys() | found.keys() if golden.get(name) != found.get(name))
     if not names:
         return ""

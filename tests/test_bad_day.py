@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy
-from golden_hashes import differences, published_hashes
+from golden_hashes import published_hashes, unlike_golden
 
 from orchestration import operations, snapshots
 from orchestration.ledger import Ledger
@@ -70,7 +70,7 @@ def test_a_good_day_is_published_and_complete(first: operations.Report, home: Se
 
 def test_the_first_snapshot_is_the_golden_one(first: operations.Report, home: Settings) -> None:
     assert first.snapshot_id is not None
-    assert differences(published_hashes(home.published / first.snapshot_id)) == ""
+    assert unlike_golden(published_hashes(home.published / first.snapshot_id)) == ""
 
 
 def test_every_monthly_figure_has_its_definition_in_meta(first: operations.Report, home: Settings) -> None:

@@ -17,9 +17,9 @@ import time
 from orchestration.stopping import stoppable
 try:
     with stoppable():
-        print("ready", flush=True)
         while True:
             try:
+                print("ready", flush=True)
                 time.sleep(60)
             except KeyboardInterrupt:
                 print("stopping", flush=True)  # and never comes to an end
