@@ -16,6 +16,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.cli_explain import LISTS
+from orchestration.identity_decisions import PAIR
 from orchestration.settings import Settings
 from tests.conftest import make_home
 
@@ -78,9 +80,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     person = f"C-91,{email},{phone},{first_name},{last_name},DE,2026-04-02T10:00:00+02:00,2026-04-02T10:00:00+02:00,"
     told.deliver("crm.contacts", "contacts_2026-04-02.csv", CONTACTS, person)
     told.deliver("survey.responses", "responses_2026-04-02.csv", first_name, last_name)  # a whole file that is wrong
+    told.deliver(
+        "identity.decisions", "review_2026-04-02.csv", f"{','.join(PAIR)},decision,decided_by,note",
+        f"crm,contacts,C-91,crm,contacts,C-4,different,{email},{first_name} {last_name}",
+        f"crm,contacts,C-91,crm,leads,{email},same,{last_name},{phone}",
+        f"crm,contacts,C-91,crm,contacts,C-6,{first_name},{last_name},{phone}",
+    )  # fmt: skip
     told.run("new day")
     told.run("shown", "quarantine", "list")
     told.run("shown", "status", "--checks")
+    told.run("shown", "explain", "customer", "crm.contacts.C-91")
+    told.run("shown", "explain", "customer", "C-91", "--json")
+    for kind in LISTS:
+        told.run("shown", "identity", "list", kind)
     merged = "C-2,ben.cole@old.example.org,020 7946 0011,Ben,Cole,GB,2026-03-21T10:00:00Z,2026-04-03T10:00:00Z,C-1"
     told.deliver("crm.contacts", "contacts_2026-04-03.csv", CONTACTS, merged)
     told.run("merge")
@@ -180,6 +192,18 @@ def test_no_published_cell_holds_a_planted_value(told: Told) -> None:
         (text,) = told.ask(f"select coalesce(string_agg(to_json(t), chr(10)), '') from {schema}.\"{table}\" as t")[0]
         for canary in CANARIES:
             assert canary.lower() not in text.lower(), f"{schema}.{table}"
+
+
+@pytest.mark.fault(
+    "S14", done="addresses and names as decider, note and id of decisions", seen="listed by the known record alone"
+)
+def test_a_decision_is_published_without_who_and_why(told: Told) -> None:
+    found = told.ask(
+        "select source_id, evidence_key from core.identity_findings where finding_type = 'orphan_decision'"
+    )
+    assert found == [("C-91", None)]
+    assert "decision_is_same_or_different" in told.output, "the third word is set aside"
+    assert "orphans: cxw identity list orphans" in told.output
 
 
 @pytest.mark.fault("S14", done="the ledger read row by row", seen="states, counts, places and rules only")

@@ -73,19 +73,31 @@ named_contacts as (
     {%- endfor %}
 ),
 
+-- A pair goes by a hash of its records, but by none when an id could be an address.
+named_pairs as (
+    select
+        *,
+        least(left_name, right_name) as first_name_of_pair,
+        case when left_name || right_name not like '%@%' then greatest(left_name, right_name) end as second_name_of_pair
+    from (
+        select
+            *,
+            left_source_system || ' ' || left_source_table || ' ' || left_source_id as left_name,
+            right_source_system || ' ' || right_source_table || ' ' || right_source_id as right_name
+        from {{ ref('int_identity__judged_pairs') }}
+    ) as pairs
+),
+
 judged_pairs as (
     select
         pairs.*,
-        {{ surrogate_key([
-            "least(pairs.left_source_system || ' ' || pairs.left_source_table || ' ' || pairs.left_source_id, pairs.right_source_system || ' ' || pairs.right_source_table || ' ' || pairs.right_source_id)",
-            "greatest(pairs.left_source_system || ' ' || pairs.left_source_table || ' ' || pairs.left_source_id, pairs.right_source_system || ' ' || pairs.right_source_table || ' ' || pairs.right_source_id)",
-        ]) }} as pair_key,
+        {{ surrogate_key(['pairs.first_name_of_pair', 'pairs.second_name_of_pair']) }} as pair_key,
         {%- for side in ['left', 'right'] %}
         coalesce({{ side }}_record.source_id, {{ side }}_identity.source_id) is not null as is_{{ side }}_known,
         coalesce({{ side }}_record.is_linking, {{ side }}_identity.source_id is not null) as is_{{ side }}_linking,
         {{ side }}_identity.customer_key as {{ side }}_customer_key{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('int_identity__judged_pairs') }} as pairs
+    from named_pairs as pairs
     {%- for side in ['left', 'right'] %}
     left join records as {{ side }}_record
         on {{ side }}_record.source_system = pairs.{{ side }}_source_system
