@@ -220,7 +220,11 @@ def _guarded(found: People, links: Links) -> pa.Table:
     members = _records(found, record)
     first = oldest(group, len(counts), members)
     kinds = pa.array([value.kind for value in links.shared], TEXT)
-    keys = pc.binary_join_element_wise(kinds, member_keys(members.take(pa.array(first))), "-")
+    # Beside the links, under a name of its own: that of an identifier in `shared_identifiers`, with a word in front.
+    keys = pc.binary_join_element_wise("guarded", kinds, member_keys(members.take(pa.array(first))), "-")
+    named = keys.dictionary_encode().indices.to_numpy()[group] * max(len(found.records), 1) + record
+    different = np.unique(named, return_index=True)[1]  # one lead may name two placeholders, or one of them twice
+    record, group, members = record[different], group[different], members.take(pa.array(different))
     of_row = pa.array(group)
     return pa.table(
         {

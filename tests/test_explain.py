@@ -152,6 +152,17 @@ def test_cut_and_guarded_evidence_is_shown_as_such() -> None:
     assert {len(link.without) for link in explained[resolved.contact("C3")]} == {2}
 
 
+def test_placeholders_that_leads_name_twice_are_listed_once() -> None:
+    company = Company()
+    for number in range(6):
+        company.lead(f"D{number}", number, contact_id="0", converted_contact_id="0", email=f"a{number}@x.example")
+        company.contact(f"C{number}", number, merged_into_contact_id="0", first_name=f"Name{number}")
+        company.event(f"O{number}", -1, contact_id=f"C{number}")
+    rows = company.resolve().result.customer_links.to_pylist()
+    names = [(row["evidence_key"], row["source_table"], row["source_id"]) for row in rows]
+    assert len(names) == len(set(names)) and any(row["is_guarded"] for row in rows)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Settings]:
     """A home that has published four people, one of them twice over, and has a private build."""

@@ -118,7 +118,7 @@ found as (
         {{ no_text }} as source_table,
         {{ no_text }} as source_id,
         identifier_kind as evidence_kind,
-        identifier_hash as evidence_key,
+        'guarded-' || identifier_hash as evidence_key,
         record_count,
         given_name_count
     from {{ source('identity_output', 'shared_identifiers') }}
