@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo test test-faults test-spark lint ui bench lock clean
+.PHONY: help demo test test-faults test-spark lint ui bench bench-identity lock clean
 
 help: ## print the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ ui: $(VENV)/installed ## the Dagster UI on loopback
 
 bench: $(VENV)/installed ## measure the figures of the README
 	@$(BIN)/python tests/bench/measure.py
+
+bench-identity: $(VENV)/installed ## how well people are found, and how fast on a million records
+	@$(BIN)/python tests/bench/identity_quality.py --timing 1000000
 
 lock: ## resolve requirements.lock again (hashes, no URLs)
 	$(PYTHON) -m uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --quiet \

@@ -21,6 +21,8 @@ _CODAS = ("", "n", "r", "l", "s", "t", "m", "nd", "ck", "rt", "ng")
 _DOMAINS = ("gmail.com", "yahoo.com", "outlook.com", "icloud.com", "web.de", "orange.fr", "proton.me", "mail.com")
 _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 TYPO_SHARE, MISSING_SHARE = 0.03, 0.10
+# Of the people who live with somebody: how many share that one's mailbox, or phone; of all: whose number was another's.
+SHARED_MAILBOX, SHARED_PHONE, RECYCLED_PHONE = 0.004, 0.05, 0.001
 _FIRST_DAY = np.datetime64("2020-01-01T00:00:00", "us")
 
 
@@ -36,7 +38,7 @@ class People:
     evidence: dict[str, np.ndarray]
 
 
-def people(record_count: int, seed: int = 5) -> People:
+def people(record_count: int, seed: int = 5, shared_phone: float = SHARED_PHONE) -> People:
     """About `record_count` records of one person in 2.2 records each."""
     rng = np.random.default_rng(seed)
     count = max(int(record_count / 2.24), 20)
@@ -67,10 +69,10 @@ def people(record_count: int, seed: int = 5) -> People:
         (number % 9973).astype(str),
     )
     email = np.char.add(np.char.add(local, "@"), np.array(_DOMAINS)[rng.integers(0, len(_DOMAINS), count)])
-    shares_mail = joins & (rng.random(count) < 0.02)
+    shares_mail = joins & (rng.random(count) < SHARED_MAILBOX)
     email_id = np.where(shares_mail, head, np.arange(count)) + 1
-    shares_phone = joins & (rng.random(count) < 0.35)
-    given_away = rng.random(count) < 0.005
+    shares_phone = joins & (rng.random(count) < shared_phone)
+    given_away = rng.random(count) < RECYCLED_PHONE
     phone_id = np.where(given_away, np.roll(np.arange(count), 11), np.where(shares_phone, head, np.arange(count))) + 1
 
     parts = [
