@@ -16,6 +16,7 @@ import numpy as np
 
 _BELIEF_PAIRS = 30.0
 _FLOOR_PAIRS = 0.5  # of non-matches, per level
+_SEEN_PAIRS = 5.0  # of a level in the random sample, to take its share from there
 _ROUNDS = 60
 _DIGITS = 6
 
@@ -69,8 +70,30 @@ def learn(candidates: Patterns, random: Patterns, beliefs: Sequence[Sequence[flo
         near = [_shares(candidates, candidates.counts - weight, c, _BELIEF_PAIRS * u[c]) for c in range(len(beliefs))]
         # Matches are among the random pairs too, and on few records they would drown what non-matches do.
         others = random.counts * (1 - _posterior(random, overall, m, u))
-        u = [_shares(random, others, c, np.full(len(b), _FLOOR_PAIRS)) for c, b in enumerate(beliefs)]
+        strangers = candidates.counts - weight
+        u = [_others(random, others, candidates, strangers, c, len(b), all_pairs) for c, b in enumerate(beliefs)]
     return Learned(tuple(map(_rounded, m)), tuple(map(_rounded, u)), float(matches))
+
+
+def _others(
+    random: Patterns,
+    random_weight: np.ndarray,
+    candidates: Patterns,
+    candidate_weight: np.ndarray,
+    comparison: int,
+    level_count: int,
+    all_pairs: float,
+) -> np.ndarray:
+    """Shares among pairs of two people. What a sample is too small to see (two strangers with one e-mail) is counted
+    among the candidates, since all pairs that agree so much are candidates."""
+    u = _shares(random, random_weight, comparison, np.full(level_count, _FLOOR_PAIRS))
+    seen = random.levels[:, comparison] >= 0
+    sampled = np.bincount(random.levels[seen, comparison], weights=random_weight[seen], minlength=level_count)
+    found = candidates.levels[:, comparison] >= 0
+    counted = np.bincount(candidates.levels[found, comparison], weights=candidate_weight[found], minlength=level_count)
+    comparable = all_pairs * max(random_weight[seen].sum(), 1.0) / max(random_weight.sum(), 1.0)
+    rare = np.minimum((counted + _FLOOR_PAIRS) / max(comparable, 1.0), u)
+    return np.where(sampled < _SEEN_PAIRS, rare, u)
 
 
 def _posterior(patterns: Patterns, prior: float, m: Sequence[np.ndarray], u: Sequence[np.ndarray]) -> np.ndarray:
