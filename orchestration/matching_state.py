@@ -48,7 +48,8 @@ def refresh(
     made_with = f"{model.version}|{least_probability!r}|{duckdb.__version__}|{model.shape}"
     connection.register("incoming_records", records)
     connection.execute(
-        f"create or replace table incoming as select *, hash({', '.join(ATTRIBUTES)}) as content from incoming_records"
+        f"create or replace table incoming as select *, hash({', '.join(ATTRIBUTES)}) as content,"
+        " row_number() over ()::integer as place from incoming_records"
     )
     connection.unregister("incoming_records")
     if _made_with(connection) == made_with:
@@ -86,7 +87,8 @@ def _score_all(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: 
 def _update(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float) -> int:
     """Score what involves a dirty record; keep the rest."""
     connection.execute(
-        f"create or replace table seen as select new.*, old.record as old_record, old.content as old_content"
+        f"create or replace table seen as"
+        f" select new.place, new.content, old.record as old_record, old.content as old_content"
         f" from incoming as new left join state.records as old on {_SAME_IDS}"
     )
     connection.execute(
@@ -95,46 +97,25 @@ def _update(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: flo
     )
     first = connection.execute("select coalesce(max(record), 0) from state.records").fetchall()[0][0]
     connection.execute(
-        f"create or replace table fresh as select (row_number() over (order by {_IDS}) + {first})::integer as record,"
-        f" * exclude (old_record, old_content) from seen where old_content is distinct from content"
+        f"create or replace table fresh as"
+        f" select (row_number() over (order by {_IDS}) + {first})::integer as record, incoming.*"
+        f" from incoming semi join (from seen where old_content is distinct from content) as changed using (place)"
     )
     matching_records.normalize(connection, "fresh", "normal")
     matching_pairs.find_blocks(connection, "normal", "fresh_blocks")
-    connection.execute(
-        "create or replace table touched as select distinct rule, block from fresh_blocks"
-        " union select rule, block from state.blocks where record in (from gone)"
-    )
-    connection.execute(
-        "create or replace view blocks_now as"
-        " select * from state.blocks anti join gone using (record) union all select * from fresh_blocks"
-    )
-    sizes = "select rule, block, count(*) as size from {} semi join touched using (rule, block) group by all"
-    cap = matching_pairs.cap_expression(model.caps)
-    connection.execute(
-        f"""
-        create or replace table dirty as
-        with turned as (
-            select rule, block
-            from ({sizes.format("state.blocks")}) as before full join ({sizes.format("blocks_now")}) as after
-                using (rule, block)
-            where (coalesce(before.size, 0) <= {cap}) <> (coalesce(after.size, 0) <= {cap})
-        )
-        select record from fresh union select record from blocks_now semi join turned using (rule, block)
-        """
-    )
-    pair_count = matching_pairs.find_pairs(connection, "blocks_now", model.caps, "pairs", only="dirty")
+    pair_count = _pairs_of_dirty(connection, model)
     # The partners of dirty records are clean: their numbers are in the state, their values in what came in.
     connection.execute(
         """
         create or replace table partners as
-        select wanted.record, seen.* exclude (old_record, old_content, content)
+        select wanted.record, incoming.* exclude (content)
         from (select distinct unnest([join_key_l, join_key_r]) as record from pairs) as wanted
         join (
-            select record, source_system, source_table, source_id from fresh
+            select record, place from fresh
             union all
-            select old_record, source_system, source_table, source_id from seen where old_content = content
+            select old_record, place from seen where old_content = content
         ) as numbered using (record)
-        join seen using (source_system, source_table, source_id)
+        join incoming using (place)
         """
     )
     matching_records.normalize(connection, "partners", "normal")
@@ -149,6 +130,46 @@ def _update(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: flo
     connection.execute("insert into state.scored select * from scored_now")
     connection.execute("commit")
     return pair_count
+
+
+def _pairs_of_dirty(connection: duckdb.DuckDBPyConnection, model: MatchModel) -> int:
+    """Tables `dirty` and `pairs`; of the many blocks of the state only those are kept at hand that changes touch."""
+    connection.execute(
+        "create or replace table touched as select distinct rule, block from fresh_blocks"
+        " union select rule, block from state.blocks where record in (from gone)"
+    )
+    near = "select record, rule, block from state.blocks semi join {} using (rule, block)"
+    connection.execute(f"create or replace table blocks_before as {near.format('touched')}")
+    connection.execute(
+        "create or replace table blocks_now as"
+        " select * from blocks_before anti join gone using (record) union all select * from fresh_blocks"
+    )
+    sizes = "select rule, block, count(*) as size from {} group by all"
+    cap = matching_pairs.cap_expression(model.caps)
+    connection.execute(
+        f"""
+        create or replace table turned as
+        select rule, block
+        from ({sizes.format("blocks_before")}) as before full join ({sizes.format("blocks_now")}) as after
+            using (rule, block)
+        where (coalesce(before.size, 0) <= {cap}) <> (coalesce(after.size, 0) <= {cap})
+        """
+    )
+    connection.execute(
+        "create or replace table dirty as"
+        " select record from fresh union select record from blocks_now semi join turned using (rule, block)"
+    )
+    # Whoever is dirty because of a block that turned is compared under all other keys again.
+    connection.execute(
+        "create or replace table others as select distinct rule, block from state.blocks"
+        " where record in (select record from dirty anti join fresh using (record))"
+    )
+    if connection.execute("select count(*) from others").fetchall()[0][0]:
+        connection.execute(
+            f"insert into blocks_now select * from"
+            f" ({near.format('(from others anti join touched using (rule, block))')}) anti join gone using (record)"
+        )
+    return matching_pairs.find_pairs(connection, "blocks_now", model.caps, "pairs", only="dirty")
 
 
 def _score(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float, target: str) -> None:
