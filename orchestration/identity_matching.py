@@ -91,6 +91,12 @@ def asked_version(ledger: Ledger) -> str:
     return models[-1][0] if models and models[-1][2] else ""
 
 
+def run_metadata(settings: Settings, ledger: Ledger) -> dict[str, str]:
+    """Which model judged, for the run; nothing while the rule is off."""
+    model = model_in_force(ledger) if settings.has_probabilistic_matching else None
+    return {"identity_model_version": model.version} if model else {}
+
+
 def train(settings: Settings, ledger: Ledger, people: pa.Table, *, is_asked_for: bool) -> MatchModel:
     """Train on these records and put the model in force."""
     from orchestration import matching_training

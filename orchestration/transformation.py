@@ -5,14 +5,14 @@ Does not live here: what a phase builds (`build.py`), the SQL, publishing (`publ
 process and stays warm between the phases; the dbt command line is never called.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
-from orchestration import build, check_results, disk, project, quality
+from orchestration import build, check_results, disk, identity_matching, project, quality
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.instance import WRITER_POOL
@@ -220,6 +220,7 @@ def _identity_assets(site: Site, translator: WarehouseTranslator) -> dg.AssetsDe
         compute=lambda writer: build.resolve_identity(
             writer.settings, writer.ledger, writer.warehouse, writer.snapshot_id
         ),
+        about=lambda writer: identity_matching.run_metadata(writer.settings, writer.ledger),
     )
 
 
@@ -246,9 +247,19 @@ def _prediction_assets(site: Site, translator: WarehouseTranslator) -> dg.Assets
 
 
 def _python_tables(
-    site: Site, translator: WarehouseTranslator, *, source: str, reads: Sequence[str], name: str, compute: Any
+    site: Site,
+    translator: WarehouseTranslator,
+    *,
+    source: str,
+    reads: Sequence[str],
+    name: str,
+    compute: Any,
+    about: Callable[[Writer], dict[str, Any]] = lambda writer: {},
 ) -> dg.AssetsDefinition:
-    """Assets of one step that Python computes between two phases; the dbt source describes its tables."""
+    """Assets of one step that Python computes between two phases; the dbt source describes its tables.
+
+    `about`: what the run says of the step beside its row counts.
+    """
     specs = [
         translator.get_asset_spec(site.manifest, unique_id, None).replace_attributes(
             deps=[dg.AssetKey(["conformed", model]) for model in reads],
@@ -264,8 +275,10 @@ def _python_tables(
         writer: Writer = context.resources.writer
         with reporting_errors(writer.settings):
             rows = compute(writer)
+            said = about(writer)
         for spec in specs:
-            yield dg.MaterializeResult(asset_key=spec.key, metadata={"dagster/row_count": rows[spec.key.path[-1]]})
+            metadata = {"dagster/row_count": rows[spec.key.path[-1]], **said}
+            yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
 
     return compute_tables
 

@@ -154,6 +154,8 @@ def test_the_first_build_trains_and_later_ones_use_that_model(people, tmp_path):
         model = identity_matching.train(settings, ledger, wanted, is_asked_for=True)
         assert identity_matching.asked_version(ledger) == model.version != row["model_version"]
         assert identity_matching.model_in_force(ledger) == model
+        assert identity_matching.run_metadata(settings, ledger) == {"identity_model_version": model.version}
+        assert identity_matching.run_metadata(replace(settings, has_probabilistic_matching=False), ledger) == {}
         _, tables = identity_matching.judge(settings, ledger, conformed(people), DECIDED)
     assert [row["is_in_force"] for row in tables["identity_models"].to_pylist()] == [False, True]
     assert set(judged.column("rule").to_pylist()) == {"probabilistic"}
