@@ -139,7 +139,10 @@ def customers(found: People) -> pa.Table:
 def identities(found: People) -> pa.Table:
     """One row per record, per guest, and per event that gave a key although records stand for the person now."""
     kept = len(found.record_rows)
-    key_events = np.setdiff1d(found.holder[found.holder >= kept], found.guests)
+    is_key_event = np.zeros(len(found.customer), dtype=bool)
+    is_key_event[found.holder[found.holder >= kept]] = True
+    is_key_event[found.guests] = False
+    key_events = np.flatnonzero(is_key_event)
     member = np.concatenate([np.arange(kept), found.guests, key_events])
     rules = ("deterministic", "single_record", "guest", "first_event", "decision", "probabilistic")
     by_evidence = np.zeros(len(EVIDENCE_KINDS) + 1, dtype=np.int64)  # -1, of a record alone, reads the last entry
@@ -202,7 +205,8 @@ def _mention_components(links: Links, of_record: np.ndarray, component: np.ndarr
 
 
 def _is_record_id(mentions: pa.Table, links: Links) -> np.ndarray:
-    is_id = ~np.isin(np.arange(len(mentions)), where(column(mentions, "identifier_kind"), "email"))
+    is_id = np.ones(len(mentions), dtype=bool)
+    is_id[where(column(mentions, "identifier_kind"), "email")] = False
     return is_id & (links.mention_node >= 0) & (links.is_carried[links.mention_node] | (links.mention_record >= 0))
 
 
@@ -253,9 +257,9 @@ def _evidence(
     np.minimum.at(strongest, record, kind)
     kinds = np.zeros(customer_count, dtype=np.int64)
     np.bitwise_or.at(kinds, record_customer[record], 1 << kind)
-    masks, row = np.unique(kinds, return_inverse=True)
+    masks, place = renumbered(kinds, 1 << len(EVIDENCE_KINDS))
     texts = [
         ",".join(sorted(name for at, name in enumerate(EVIDENCE_KINDS) if mask >> at & 1)) for mask in masks.tolist()
     ]
     strongest[strongest == len(EVIDENCE_KINDS)] = -1
-    return strongest, pa.array(texts, TEXT).take(pa.array(row.reshape(-1)))
+    return strongest, pa.array(texts, TEXT).take(pa.array(place[kinds]))

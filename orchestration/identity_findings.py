@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from orchestration.identity_customers import member_keys
 from orchestration.identity_evidence import LOYALTY_ID, MERGE_TARGET, Links
-from orchestration.identity_values import TEXT, by_distinct, codes, column, given_names, oldest
+from orchestration.identity_values import TEXT, by_distinct, codes, column, distinct, given_names, oldest
 
 _MEMBER = ("source_system", "source_table", "source_id")
 
@@ -48,7 +48,7 @@ def _of_several_names(
 ) -> pa.Table:
     """Values whose carriers have two or more different given names."""
     name = names[record]
-    pairs = np.unique(value[name >= 0] * max(name_count, 1) + name[name >= 0])
+    pairs = distinct(value[name >= 0] * max(name_count, 1) + name[name >= 0])
     values, given_name_counts = np.unique(pairs // max(name_count, 1), return_counts=True)
     values, given_name_counts = values[given_name_counts > 1], given_name_counts[given_name_counts > 1]
     if not len(values):

@@ -26,7 +26,7 @@ from orchestration.identity_evidence import (
     SAME_ID,
     Links,
 )
-from orchestration.identity_values import TEXT, column, microseconds, oldest
+from orchestration.identity_values import TEXT, column, microseconds, oldest, renumbered
 
 _MEMBER = ("source_system", "source_table", "source_id")
 _RULES = ("deterministic", "decision", "probabilistic", "first_event", "guarded")
@@ -112,8 +112,8 @@ def _telling_events(
     led = np.append(carriers, 0)[links.mention_node] > 0
     tells = (seen_at <= youngest[links.mention_node]) | ~np.append(links.is_carried, True)[links.mention_node]
     rows = np.flatnonzero(led & tells & (links.mention_node >= 0) & (found.mention_customer >= 0))
-    nodes, group = np.unique(links.mention_node[rows], return_inverse=True)
-    return rows[oldest(group.reshape(-1), len(nodes), _events(found, rows))]
+    nodes, place = renumbered(links.mention_node[rows], links.node_count)
+    return rows[oldest(place[links.mention_node[rows]], len(nodes), _events(found, rows))]
 
 
 def _records(found: People, record: np.ndarray) -> pa.Table:
