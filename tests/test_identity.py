@@ -344,6 +344,70 @@ def test_bad_values_link_nobody() -> None:
     assert {company.resolve(nowhere).attach(f"O{number}") for number in range(60)} == {None}
 
 
+def test_a_placeholder_is_never_one_giant_customer() -> None:
+    """Whatever stands in a column on many differently named records links nobody, is listed, and is counted."""
+    company, names = Company(), ("Anna", "Ben", "Carl", "Dora")
+    for number in range(40):
+        name, other = names[number % 4], f"p{number}@x.example"
+        company.contact(f"E{number}", email=("none@none.com", " NONE@none.com")[number % 2], first_name=name)
+        company.contact(f"L{number}", loyalty_id="000000", first_name=name)
+        company.contact(f"P{number}", phone="+44 20 7946 0999", first_name=name)
+        company.contact(f"M{number}", merged_into_contact_id="n/a", is_deleted=True, email=other, first_name=name)
+        company.lead(f"D{number}", contact_id="0", email=f"lead.{other}")
+        company.lead(f"T{number}", converted_contact_id="test", email=f"late.{other}")
+    company.event("O1", email="none@none.com").event("O2", phone="+442079460999").event("O3", contact_id="n/a")
+    resolved = company.resolve()
+    assert max(row["record_count"] for row in resolved.result.customers.to_pylist()) == 1
+    assert (resolved.attach("O1"), resolved.attach("O2")) == (None, None)
+    assert resolved.attach("O3") is not None, "an id that no record carries is somebody all the same"
+    listed = [
+        (row["identifier_kind"], row["record_count"], row["given_name_count"])
+        for row in resolved.result.shared_identifiers.to_pylist()
+    ]
+    by_mail = ("contact_id", 40, 40)  # leads have no given names: their addresses tell them apart
+    expected = [(kind, 40, 4) for kind in ("contact_id", "email", "loyalty_id", "phone")]
+    assert sorted(listed) == sorted([*expected, by_mail, by_mail])
+    hashes = [row["identifier_hash"] for row in resolved.result.shared_identifiers.to_pylist()]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_a_guard_leaves_alone_what_is_one_persons() -> None:
+    company = Company()
+    for number in range(12):
+        company.contact(f"C{number}", loyalty_id="FAMILY", first_name=("Anna", "Ben")[number % 2])
+        company.lead(f"D{number}", contact_id="late", email="one@x.example")
+    assert company.resolve().groups() == {
+        frozenset(f"C{number}" for number in range(12)),
+        frozenset(f"D{number}" for number in range(12)),
+    }, "two names on a card are a family, and one address is one person"
+    for number in range(12):
+        company.contact(f"M{number}", merged_into_contact_id="C0", first_name=f"Name{number}", is_deleted=True)
+    largest = max(len(group) for group in company.resolve().groups())
+    assert largest == 24, "what names a record that exists is the source's own word"
+
+
+def test_a_record_that_changes_its_id_leaves_its_events_with_the_old_one() -> None:
+    """The old id is a guest's from then on, unless evidence brings the two together."""
+    company = Company().contact("C1", 1, email="a@x.example").event("I1", 2, contact_id="C1")
+    before = company.resolve()
+    company.rows["contacts"][0]["contact_id"] = "C1-new"
+    after = company.resolve()
+    assert after.attach("I1") is not None and after.attach("I1") != after.contact("C1-new")
+    company.rows["contacts"][0]["merged_into_contact_id"] = "C1"
+    together = company.resolve()
+    assert together.attach("I1") == together.contact("C1-new") != before.contact("C1")
+    assert together.result.customers.to_pylist()[0]["first_seen_at"] == START + timedelta(days=1)
+
+
+def test_an_id_of_two_deleted_records_is_the_older_ones() -> None:
+    for days in ((3, 1), (1, 3)):
+        company = Company().event("I1", 5, contact_id="C1")
+        for source, day in zip(("crm", "hub"), days, strict=True):
+            company.contact("C1", day, is_deleted=True, source_system=source)
+        older = hashlib.md5(f"3:{'hub' if days[1] == 1 else 'crm'}|8:contacts|2:C1".encode()).hexdigest()
+        assert company.resolve().attach("I1") == company.shuffled(1).resolve().attach("I1") == older
+
+
 def test_ids_mean_something_in_their_namespace_only() -> None:
     company = Company().contact("C1").contact("C1", 1, source_system="hub", id_namespace="hub")
     company.lead("D1", contact_id="C1", source_system="hub", id_namespace="hub").event("I1", contact_id="C1")
@@ -399,6 +463,7 @@ def test_retired_keys_name_the_member_that_they_stood_for() -> None:
 
 @pytest.mark.parametrize("table", ["contacts", "leads", "customers"])
 def test_tables_that_nobody_delivers_are_empty(table: str) -> None:
+    assert Company().event("O1", email="nobody").resolve().keys == set(), "a mention of nothing, and no records"
     company = Company()
     company._add(table, "1", email="a@x.example", day=0)
     assert len(company.resolve().keys) == 1
