@@ -135,7 +135,7 @@ def test_importing_the_definitions_reads_nothing(tmp_path):
 
 
 def test_every_step_that_writes_names_the_points_where_it_may_be_killed(repository, tiny_site):
-    """`tests/faults/test_crash_points.py` kills a cycle at each; a delivered table passes intake, reading and door."""
+    """`tests/faults/crashes.py` kills a cycle at each; a delivered table passes intake, reading and door."""
     graph = repository.asset_graph
     steps = {graph.get(key).assets_def.node_def.name for key in graph.executable_asset_keys}
     steps -= {name.replace(".", "__") for name in tiny_site.contracts}

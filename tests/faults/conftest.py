@@ -7,9 +7,10 @@ table. Faults that this machine or product cannot have are named in `table.py` w
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
             if item.get_closest_marker("fault") is None:
                 raise pytest.UsageError(f"{item.nodeid} does not say which fault it injects (pytest.mark.fault)")
-            if item.get_closest_marker("xdist_group") is None:  # a file's tests share its home: one worker has them all
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A home to be killed in, of one file's own."""
+    from .crashes import Bench
+
+    bench = Bench(tmp_path_factory.mktemp("crash"))
+    yield bench
+    bench.lab.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 A random company is delivered in pieces: in any order, its files cut, shuffled and partly repeated, between cycles that
 are killed, backfills, rebuilds and lost folders. In the end every cell is the one of the second opinion in plain Python
 (`tests/oracle`), and every hash the one of a home that got everything in one go. Does not live here: intake and
-precedence alone, thousands of times (`test_converge_fast.py`), every crash point (`test_crash_points.py`).
+precedence alone, thousands of times (`test_converge_fast.py`), every crash point (`crashes.py`).
 `FAULT_HISTORIES=50` makes a night of it; a history that once failed is kept in `ONCE_FAILED`.
 """
 

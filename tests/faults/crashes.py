@@ -2,12 +2,14 @@
 
 Every point gets SIGTERM, then SIGKILL, then one ordinary `cxw run`. The cycle is the real one, in a process of its
 own: a day of orders with a bad row, a delivery that repeats itself and a correction. Hashes are those of the manifest.
+Lives here: what is done at a point and what must hold. Does not live here: which points (`test_crash_early.py` and
+`test_crash_late.py`: two files, so that two workers share them).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ NTH = {"build_conformed.node": 31, "build_core.node": 40, "build_marts.node": 17
        "publish.judging": 5, "resolve_identity.writing": 2}  # fmt: skip
 VISIBLE = (CrashPoint.PUBLISH_POINTED, CrashPoint.PUBLISH_RECORDED)
 REDUCED = (CrashPoint.PUBLISH_POINTED,)
+EARLY = ("cycle", "intake", "reading", "ledger", "door", "build_conformed", "resolve_identity")
 FAULTS = {
     "cycle": "F1", "intake": "F1", "reading": "F2", "ledger": "F3", "door": "F5", "build_conformed": "F4",
     "resolve_identity": "F3", "build_core": "F4", "weigh_channels": "F3",
@@ -77,30 +80,27 @@ class Bench:
         self.passed = Counter(notes.read_text().split())
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = Bench(tmp_path_factory.mktemp("crash"))
-    yield bench
-    bench.lab.close()
-
-
-def cases() -> list:
+def cases(parts: Collection[str]) -> list:
+    """The points of some parts of the house, each with the faults that it shows."""
     every = []
-    for number, point in enumerate(CrashPoint):
-        ids = {FAULTS[point.partition(".")[0]], ALSO.get(point, "F9")}
-        marks = [pytest.mark.fault(*ids), pytest.mark.xdist_group(f"crash_points_{number % 2}")]
-        marks += [pytest.mark.faults_reduced] if point in REDUCED else []
-        every.append(pytest.param(point, marks=marks, id=point.value))
+    for point in CrashPoint:
+        part = point.partition(".")[0]
+        if part in parts:
+            marks = [pytest.mark.fault(FAULTS[part], ALSO.get(point, "F9"))]
+            marks += [pytest.mark.faults_reduced] if point in REDUCED else []
+            every.append(pytest.param(point, marks=marks, id=point.value))
     return every
 
 
-@pytest.mark.fault(
+at_each_point = pytest.mark.fault(
     "F9", "C4",
     done="SIGTERM at `{point.value}`, the same again with SIGKILL, then one ordinary run",
     seen="readers on a whole snapshot after each, the same hashes of all tables as undisturbed",
 )  # fmt: skip
-@pytest.mark.parametrize("point", cases())
-def test_a_cycle_killed_here_converges_with_one_ordinary_run(point: CrashPoint, bench: Bench, seen) -> None:
+
+
+def converges(bench: Bench, point: CrashPoint) -> str:
+    """Assert all that must hold at a point; returns what the table adds."""
     case = crash(bench.lab, point)
     assert case.killed.code == -9, f"the point was not reached: {case.killed.said}"
     assert case.stopped.code in (130, 4), case.stopped.said
@@ -113,11 +113,4 @@ def test_a_cycle_killed_here_converges_with_one_ordinary_run(point: CrashPoint, 
     assert case.leftovers == []
     if point not in VISIBLE:  # else the last run is empty and Dagster is not asked
         assert set(case.run_states) <= {"SUCCESS", "FAILURE", "CANCELED"}
-    seen(f"SIGTERM ends it with {case.stopped.code}")
-
-
-@pytest.mark.fault("C4", done="a cycle with every point noted", seen="every registered point is passed, none is spare")
-@pytest.mark.xdist_group("crash_points_0")
-def test_an_ordinary_cycle_passes_every_registered_point(bench: Bench) -> None:
-    assert set(bench.passed) == {point.value for point in CrashPoint}
-    assert all(bench.passed[point] >= nth for point, nth in NTH.items())
+    return f"SIGTERM ends it with {case.stopped.code}"
