@@ -210,11 +210,12 @@ thresholds, training and comparisons are the shipped defaults for every set.
 {table}
 
 `fake_1000` and Febrl are published sets of invented people (`tests/identity_sets/README.md`). The generated people
-(`tests/bench/people.py`) are known to a CRM, its leads and a shop: typos in 3 % of all values, 6 to 40 % of them
-missing; one in three lives with somebody else of the same surname, of these {phone} share the other's phone and
-{mailbox} the mailbox; {recycled} of all have a number that was another's; 4 % change their surname, 6 % move into a
-house that others left, 5 % take a new address; a shop's own address and tablet stand on 0.4 % of its accounts; half of
-the second accounts are guests who leave an e-mail only.
+(`tests/bench/people.py`) are known to a CRM, its leads and a shop: typos in 3 % of all values, 10 to 40 % of them
+missing, of e-mails 6 % in the CRM and none in forms and shop, which let nobody through without one; half of the leads
+whose person is a contact name that contact; one in three lives with somebody else of the same surname, of these {phone}
+share the other's phone and {mailbox} the mailbox; {recycled} of all have a number that was another's; 4 % change their
+surname, 6 % move into a house that others left, 5 % take a new address; a shop's own address and tablet stand on 0.4 %
+of its accounts; half of the second accounts are guests who leave an e-mail only.
 
 The deterministic rule sees e-mails, phones and ids alone. Over the pairs of one person that undamaged identifiers
 connect it finds {visible}; its recall in the table is over all pairs, those without any common identifier included. Its

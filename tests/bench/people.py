@@ -5,7 +5,8 @@ Lives here: the generator; the truth is a column apart, never in a record. Does 
 
 Planted: typos, missing values, exchanged names, damaged birthdays; families under one roof with one phone and sometimes
 one mailbox; surnames changed by marriage; people who moved, and others who moved into their house; phone numbers given
-to somebody new; a shop's info@ address and tablet; guests who leave an e-mail and nothing else; merged CRM contacts.
+to somebody new; a shop's info@ address and tablet; guests who leave an e-mail and nothing else; leads that name the
+contact they became.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 TYPO_SHARE, MISSING_SHARE = 0.03, 0.10
 # Of the people who live with somebody: how many share that one's mailbox, or phone; of all: whose number was another's.
 SHARED_MAILBOX, SHARED_PHONE, RECYCLED_PHONE = 0.004, 0.05, 0.001
+CONVERTED = 0.5
 _FIRST_DAY = np.datetime64("2020-01-01T00:00:00", "us")
 
 
@@ -115,6 +117,8 @@ def people(record_count: int, seed: int = 5, shared_phone: float = SHARED_PHONE)
         if name in evidence:
             evidence[name][damaged] = 0
         missing = rng.random(size) < {"email": 0.06, "phone": 0.2, "date_of_birth": 0.4}.get(name, MISSING_SHARE)
+        if name == "email":  # a form or a checkout does not let anybody through without one
+            missing &= part < 2
         record[name][missing] = None
         if name in evidence:
             evidence[name][missing] = 0
@@ -140,7 +144,21 @@ def people(record_count: int, seed: int = 5, shared_phone: float = SHARED_PHONE)
     for length, (system, own_id) in zip(lengths, _TABLES, strict=True):
         tables.append(_table(record, seen, slice(start, start + length), system, own_id))
         start += length
-    return People(*tables, person=who[order], evidence={name: values[order] for name, values in evidence.items()})
+    truth = who[order]
+    evidence = {name: values[order] for name, values in evidence.items()}
+    named = _converted(rng, truth[: lengths[0]], truth[lengths[0] : lengths[0] + lengths[1]])
+    ids = [None if number < 0 else f"c{number:08d}" for number in named.tolist()]
+    tables[1] = tables[1].append_column("converted_contact_id", pa.array(ids, pa.string()))
+    evidence["contact_id"] = np.concatenate([np.arange(lengths[0]), named, np.full(lengths[2], -1)]) + 1
+    return People(*tables, person=truth, evidence=evidence)
+
+
+def _converted(rng: np.random.Generator, of_contacts: np.ndarray, of_leads: np.ndarray) -> np.ndarray:
+    """By lead the contact that it says it became, -1 for none: a CRM knows it of half of those whose person is one."""
+    people, first = np.unique(of_contacts, return_index=True)
+    place = np.minimum(np.searchsorted(people, of_leads), len(people) - 1)
+    says = (people[place] == of_leads) & (rng.random(len(of_leads)) < CONVERTED)
+    return np.where(says, first[place], -1)
 
 
 _TABLES = (("crm", "contact_id"), ("crm", "lead_id"), ("ecommerce", "customer_id"))
