@@ -151,7 +151,7 @@ def test_what_can_be_made_again_may_be_deleted(lab: Lab) -> None:
     settings = lab.settings
     for folder in (settings.dagster_home, settings.build, settings.dbt_target, settings.typed, settings.quarantine):
         shutil.rmtree(folder, ignore_errors=True)
-    made = lab.cxw("run")
+    made = lab.cxw_afresh("run")
     assert made.code == PUBLISHED, made.said
     assert lab.hashes() == lab.second
     with Ledger(settings.ledger_path) as ledger:
@@ -169,7 +169,7 @@ def test_raw_objects_and_ledger_are_the_truth(lab: Lab) -> None:
     shutil.rmtree(lab.settings.typed)
     away = lab.landing.rename(lab.folder / "away")
     try:
-        rebuilt = lab.cxw("rebuild")
+        rebuilt = lab.cxw_afresh("rebuild")
     finally:
         away.rename(lab.landing)
     assert rebuilt.code == 0, rebuilt.said
