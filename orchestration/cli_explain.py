@@ -24,8 +24,16 @@ LISTS = {
     "large": ("large_customer",),
     "contradictions": ("contradiction",),
 }
-_COUNTS = "select finding_type, count(*) as findings from core.identity_findings group by finding_type order by all"
+GROWN = "grown"
+_COUNTS = """
+    select finding_type, count(*) as findings from core.identity_findings group by finding_type
+    union all
+    select 'grown_customer', count(*) from meta.grown_customers semi join meta.snapshot using (snapshot_id)
+    having count(*) > 0
+    order by all
+"""
 _FINDINGS = "select * from core.identity_findings where list_contains(?, finding_type) order by all"
+_GROWN = "select * from meta.grown_customers order by snapshot_id desc, customer_key"
 _SHOWN_MEMBERS = 5
 
 
@@ -113,18 +121,19 @@ def _without(found: Explanation, link: Link) -> str:
 
 
 @identity.command(name="list")
-@click.argument("kind", type=click.Choice(list(LISTS)), required=False)
+@click.argument("kind", type=click.Choice([*LISTS, GROWN]), required=False)
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated, all rows.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per line, all rows.")
 @click.option("--limit", default=100, show_default=True, help="Rows of a printed table; 0 = all.")
 def identity_list(kind: str | None, form: str | None, limit: int) -> None:
     """Findings of one kind; without KIND, how many there are of each.
 
-    Records are named by their ids, values by a hash: core.identity_findings, as published.
+    Records are named by their ids, values by a hash: core.identity_findings and meta.grown_customers, as published.
     """
     from orchestration import query, screens
 
-    wanted = list(LISTS[kind]) if kind else []
+    wanted = list(LISTS.get(kind, ())) if kind else []
     most = limit + 1 if limit and not form else None
-    answer = query.ask(home_settings(), _FINDINGS if kind else _COUNTS, [wanted] if kind else [], limit=most)
+    sql = (_FINDINGS if wanted else _GROWN) if kind else _COUNTS
+    answer = query.ask(home_settings(), sql, [wanted] if wanted else [], limit=most)
     screens.show_answer(answer, form or "table", limit)

@@ -8,11 +8,11 @@ that says which rule, what it saw and what to do.
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration import accounting, check_results, progress, quality, registration
+from orchestration import accounting, check_results, identity_growth, progress, quality, registration
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.errors import CxwError
 from orchestration.export import CheckResult
@@ -24,7 +24,11 @@ from orchestration.site import Site
 from orchestration.snapshots import publish
 from orchestration.writer import Writer, reporting_errors
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 GROUP = "published"
+_BY_CUSTOMER = dg.AssetKey([GROUP, "mart_customer_value__customer"])
 
 
 def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.AssetsDefinition:
@@ -36,6 +40,7 @@ def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.Asse
         for node in marts
         for check in quality.rule_specs(suites.get(node["name"]), dg.AssetKey([GROUP, node["name"]]))
     ]
+    checks.append(dg.AssetCheckSpec(identity_growth.CHECK, asset=_BY_CUSTOMER, description=identity_growth.EXPECTED))
 
     @dg.multi_asset(
         specs=specs, check_specs=checks, name="publish", pool=WRITER_POOL, required_resource_keys={"writer"}
@@ -49,17 +54,21 @@ def build_publication_assets(site: Site, suites: Mapping[str, Suite]) -> dg.Asse
                     yield quality.to_dagster(result, dg.AssetKey([GROUP, node["name"]]))
                 progress.tell("window", node["name"], number, len(marts))
                 reach(CrashPoint.PUBLISH_JUDGING)
+            grown = identity_growth.find_grown(writer.settings, writer.warehouse, writer.snapshot_id)
+            growth = identity_growth.judge_growth(grown, writer.snapshot_id)
+            check_results.keep(writer.settings, "window", "customer_identities", [growth])
+            yield quality.to_dagster(growth, _BY_CUSTOMER)
             accounting.raise_if_required_is_missing(writer.site, writer.ledger)
             accounting.reconcile(writer.ledger, writer.typed_rows())
             results = check_results.kept(writer.settings)
             check_results.raise_if_held(results)
             reach(CrashPoint.PUBLISH_JUDGED)
-            yield from _publish(writer, results)
+            yield from _publish(writer, results, grown)
 
     return publish_marts
 
 
-def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.MaterializeResult]:
+def _publish(writer: Writer, results: list[CheckResult], grown: "pa.Table") -> Iterator[dg.MaterializeResult]:
     built = registration.built_snapshot(writer.warehouse)
     if built != writer.snapshot_id:
         raise CxwError(
@@ -69,7 +78,7 @@ def _publish(writer: Writer, results: list[CheckResult]) -> Iterator[dg.Material
     writer.refuse_changed_code()
     settings, ledger, manifest, snapshot_id = writer.settings, writer.ledger, writer.site.manifest, writer.snapshot_id
     restated = find_restatements(settings, manifest, ledger, writer.warehouse, snapshot_id)
-    further = {**accounting.meta_tables(writer.warehouse, ledger), "restatements": restated}
+    further = {**accounting.meta_tables(writer.warehouse, ledger), "restatements": restated, "grown_customers": grown}
     writer.warehouse.release()  # the publish attaches the build file to its own database
     publication = publish(settings, ledger, manifest, snapshot_id, results, further)
     progress.tell("publish", publication.snapshot_id, 1, 1)

@@ -73,6 +73,9 @@ class Settings:
         10, "an e-mail, phone or card on more records of a table, under more than two names, is shared", minimum=1
     )
     max_records_per_customer: int = _setting(50, "a customer of more records than this is listed", minimum=1)
+    max_records_gained: int = _setting(
+        10, "a customer who gains more records than this between two snapshots is listed", minimum=1
+    )
     phone_region: str = _setting(
         "", "country of phone numbers without one (ISO 3166 alpha-2); empty = they do not link", check="region"
     )

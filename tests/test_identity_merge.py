@@ -126,3 +126,12 @@ def test_no_mart_gains_or_loses_money(days: tuple[Snapshot, Snapshot]) -> None:
         != (now := after.ask(f"select sum({column}) from marts.{mart}"))
     ]
     assert different == []
+
+
+def test_who_joined_whom_is_held_against_what_is_plausible(days: tuple[Snapshot, Snapshot]) -> None:
+    for snapshot in days:
+        said = (
+            "select has_passed, observed from meta.check_results where check_name = 'assert_customers_grow_plausibly'"
+        )
+        assert snapshot.ask(said) == [(True, "0 grown customers")]
+        assert snapshot.ask("select count(*) from meta.grown_customers") == [(0,)]
