@@ -16,10 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration import matching_scores
+from orchestration import matching_scores, matching_state
 from orchestration.errors import CxwError
+from orchestration.identity_components import connected
 from orchestration.identity_values import TEXT, column, flags
-from orchestration.matching_comparisons import COMPARISONS
+from orchestration.matching_comparisons import COMPARISONS, Comparison
 from orchestration.matching_engine import engine, told_plainly
 from orchestration.matching_model import MatchModel
 from orchestration.matching_records import ATTRIBUTES, RECORD_ID
@@ -74,40 +75,19 @@ def matchable_records(contacts: pa.Table, leads: pa.Table, customers: pa.Table) 
 
 
 def match(records: pa.Table, model: MatchModel, settings: Settings, state_path: Path | None = None) -> Matches:
-    """Pairs of these records that the model holds for one person, or nearly.
+    """Pairs of these records that the model holds for one person, or nearly; rows are in no particular order.
 
     Args:
         state_path: file of what was scored before; then only pairs with a changed record are scored, with the same
-            result. None scores everything.
+            result. None scores everything. A file that cannot be used is made again.
     """
-    match_threshold = float(settings.match_threshold)
-    counts, pairs = _scored(records, model, settings, state_path)
-    probability = column(pairs, "probability").to_numpy()
-    # A family shares all but the person: of such pairs a human decides.
-    is_family = _is_family(pairs)
-    strength = np.where(is_family, np.minimum(probability, np.nextafter(match_threshold, 0)), probability)
-    is_judged = strength >= match_threshold
-    is_judged &= _holds(pairs, strength, is_judged)
-    judged = pairs.filter(pa.array(is_judged)).select(PAIR_IDS)
-    judged = judged.append_column("verdict", pa.repeat(pa.scalar("same", TEXT), len(judged)))
-    judged = judged.append_column("rule", pa.repeat(pa.scalar("probabilistic", TEXT), len(judged)))
-    return Matches(judged, pairs.filter(pa.array(~is_judged)), *counts)
-
-
-def _scored(
-    records: pa.Table, model: MatchModel, settings: Settings, state_path: Path | None
-) -> tuple[tuple[int, int], pa.Table]:
-    """Counts and named pairs; a file of earlier scores that cannot be used is made again."""
-    from orchestration import matching_state
-
-    least = min(float(settings.review_threshold), float(settings.match_threshold))
     if state_path is not None:
         state_path.parent.mkdir(parents=True, exist_ok=True)
     for is_last in (state_path is None or not state_path.exists(), True):
         try:
             with told_plainly(), engine(settings) as connection:
                 matching_state.open_state(connection, state_path)
-                return matching_state.refresh(connection, records, model, least), _named_pairs(connection, model)
+                return _matches(connection, records, model, settings)
         except CxwError as error:
             if error.code != "E-IDN-002" or is_last or state_path is None:
                 raise
@@ -116,31 +96,71 @@ def _scored(
     raise AssertionError("unreachable")
 
 
-def _named_pairs(connection: duckdb.DuckDBPyConnection, model: MatchModel) -> pa.Table:
-    """Scored pairs by the ids of their records, smaller id left, in order; levels by name, null where missing."""
-    levels = []
-    for comparison in matching_scores.used(model):
-        size = len(comparison.levels)
-        cases = " ".join(f"when {size - 1 - n} then '{level.name}'" for n, level in enumerate(comparison.levels))
-        levels.append(f"case gamma_{comparison.name} {cases} end as {comparison.name}_level")
-    for comparison in COMPARISONS:
-        if comparison.name not in model.comparisons:
-            levels.append(f"null::varchar as {comparison.name}_level")
-    key = ", ".join(f"{{side}}.{name}" for name in RECORD_ID)
-    is_ordered = f"({key.format(side='a')}) <= ({key.format(side='b')})"
+def _matches(
+    connection: duckdb.DuckDBPyConnection, records: pa.Table, model: MatchModel, settings: Settings
+) -> Matches:
+    match_threshold = float(settings.match_threshold)
+    least = min(float(settings.review_threshold), match_threshold)
+    counts = matching_state.refresh(connection, records, model, least)
+    levels = ", ".join(f"gamma_{comparison.name}" for comparison in matching_scores.used(model))
+    # By numbers first: names are for what is decided, and cost more than deciding.
+    pairs = connection.execute(
+        f"select record_l, record_r, round(match_probability, {_PROBABILITY_SCALE}) as probability, {levels}"
+        " from state.scored"
+    ).to_arrow_table()
+    probability = column(pairs, "probability").to_numpy()
+    # A family shares all but the person: of such pairs a human decides.
+    is_family = _is_family(pairs)
+    strength = np.where(is_family, np.minimum(probability, np.nextafter(match_threshold, 0)), probability)
+    is_judged = strength >= match_threshold
+    is_judged &= _holds(pairs, strength, is_judged)
+    said = "'same' as verdict, 'probabilistic' as rule"
+    judged = _named(connection, pairs.select(("record_l", "record_r")).filter(pa.array(is_judged)), said)
+    review = _named(connection, pairs.filter(pa.array(~is_judged)), f"probability, {_level_names(model)}")
+    return Matches(judged, review, *counts)
+
+
+def _named(connection: duckdb.DuckDBPyConnection, pairs: pa.Table, columns: str) -> pa.Table:
+    """Pairs by the ids of their records, smaller id left, and these columns of theirs."""
+    system, table, own = RECORD_ID
+    is_ordered = (
+        f"case when a.{system} <> b.{system} then a.{system} < b.{system}"
+        f" when a.{table} <> b.{table} then a.{table} < b.{table} else a.{own} <= b.{own} end"
+    )
     ids = [
-        f"case when {is_ordered} then {first}.{name} else {second}.{name} end as {side}_{name}"
+        f"if(is_ordered, {first}.{name}, {second}.{name}) as {side}_{name}"
         for side, first, second in (("left", "a", "b"), ("right", "b", "a"))
         for name in RECORD_ID
     ]
-    return connection.execute(
+    connection.register("pairs_to_name", pairs)
+    named = connection.execute(
         f"""
-        select {", ".join(ids)}, round(match_probability, {_PROBABILITY_SCALE}) as probability, {", ".join(levels)}
-        from state.scored join state.records as a on a.record = record_l
-        join state.records as b on b.record = record_r
-        order by {", ".join(PAIR_IDS)}
+        with named as (
+            select pairs_to_name.*, a, b, {is_ordered} as is_ordered
+            from pairs_to_name join state.records as a on a.record = record_l
+            join state.records as b on b.record = record_r
+        )
+        select {", ".join(ids)}, {columns} from named
         """
     ).to_arrow_table()
+    connection.unregister("pairs_to_name")
+    return named
+
+
+def _level_names(model: MatchModel) -> str:
+    """SQL: levels by name, null where missing."""
+    levels = []
+    for comparison in COMPARISONS:
+        name, cases = comparison.name, " ".join(f"when {n} then '{level}'" for level, n in _numbers(comparison).items())
+        known = f"case gamma_{name} {cases} end" if name in model.comparisons else "null::varchar"
+        levels.append(f"{known} as {name}_level")
+    return ", ".join(levels)
+
+
+def _numbers(comparison: Comparison) -> dict[str, int]:
+    """Splink's number of each level: from the least alike (0) upwards."""
+    size = len(comparison.levels)
+    return {level.name: size - 1 - place for place, level in enumerate(comparison.levels)}
 
 
 _PERSONAL = {  # levels at which a value of one person alone agrees; surname, phone and address are a family's
@@ -154,34 +174,27 @@ _PERSONAL = {  # levels at which a value of one person alone agrees; surname, ph
 def _is_family(pairs: pa.Table) -> np.ndarray:
     """Pairs that may be two of one family: nothing personal agrees, or given names differ and no birthday or id says
     otherwise."""
+    numbers = {comparison.name: _numbers(comparison) for comparison in COMPARISONS}
 
-    def agrees(name: str, count: int = 4) -> np.ndarray:
-        levels = pa.array(_PERSONAL[name][:count], TEXT)
-        found = pc.fill_null(pc.is_in(column(pairs, f"{name}_level"), levels), False)
-        return found.to_numpy(zero_copy_only=False)
+    def is_at(name: str, levels: Sequence[str]) -> np.ndarray:
+        if f"gamma_{name}" not in pairs.column_names:
+            return np.zeros(len(pairs), dtype=bool)
+        return np.isin(column(pairs, f"gamma_{name}").to_numpy(), [numbers[name][level] for level in levels])
 
-    nothing = ~np.logical_or.reduce([agrees(name) for name in _PERSONAL])
-    differs = pc.fill_null(pc.equal(column(pairs, "first_name_level"), "different"), False)
-    return nothing | (differs.to_numpy(zero_copy_only=False) & ~agrees("date_of_birth", 2) & ~agrees("national_id", 2))
+    nothing = ~np.logical_or.reduce([is_at(name, levels) for name, levels in _PERSONAL.items()])
+    is_told = is_at("date_of_birth", _PERSONAL["date_of_birth"][:2])
+    is_told |= is_at("national_id", _PERSONAL["national_id"][:2])
+    return nothing | (is_at("first_name", ["different"]) & ~is_told)
 
 
 def _holds(pairs: pa.Table, strength: np.ndarray, is_judged: np.ndarray) -> np.ndarray:
     """Pairs without the weak ones of clusters that they would make too large."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    sides = [
-        pc.binary_join_element_wise(*(column(pairs, f"{side}_{name}") for name in RECORD_ID), "\x1f")
-        for side in ("left", "right")
-    ]
-    encoded = pa.concat_arrays(sides).dictionary_encode()
-    left, right = np.split(encoded.indices.to_numpy(), 2)
-    size = max(len(encoded.dictionary), 1)
+    left, right = (column(pairs, name).to_numpy() for name in ("record_l", "record_r"))
+    size = int(max(left.max(initial=0), right.max(initial=0))) + 1
     holds = np.ones(len(strength), dtype=bool)
     for stricter in _STRICTER:
         rows = np.flatnonzero(is_judged & holds)
-        graph = coo_array((np.ones(len(rows), dtype=np.int8), (left[rows], right[rows])), shape=(size, size))
-        component = connected_components(graph.tocsr(), directed=False)[1]
+        component = connected(size, left[rows], right[rows])
         is_large = np.bincount(component)[component] > _LARGEST_CLUSTER
         weak = is_large[left] & (strength < stricter)
         if not (weak & is_judged & holds).any():
@@ -192,9 +205,6 @@ def _holds(pairs: pa.Table, strength: np.ndarray, is_judged: np.ndarray) -> np.n
 
 def clusters(records: pa.Table, judged: pa.Table) -> Sequence[int]:
     """Number of the cluster of each record, over judged pairs alone: what quality is measured on."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     own = pc.binary_join_element_wise(*(column(records, name) for name in RECORD_ID), "\x1f")
     sides = [
         pc.index_in(
@@ -202,5 +212,4 @@ def clusters(records: pa.Table, judged: pa.Table) -> Sequence[int]:
         ).to_numpy()
         for side in ("left", "right")
     ]
-    graph = coo_array((np.ones(len(sides[0]), dtype=np.int8), tuple(sides)), shape=(len(records), len(records)))
-    return connected_components(graph.tocsr(), directed=False)[1].tolist()
+    return connected(len(records), *sides).tolist()

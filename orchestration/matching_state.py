@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestration.matching_model import MatchModel
 
 _IDS = ", ".join(RECORD_ID)
+_CONTENT = f"hash({', '.join(ATTRIBUTES)})"
 _SAME_IDS = " and ".join(f"old.{name} = new.{name}" for name in RECORD_ID)
 _TABLES = ("records", "blocks", "scored", "made_with")
 
@@ -46,19 +47,23 @@ def refresh(
     import duckdb
 
     made_with = f"{model.version}|{least_probability!r}|{duckdb.__version__}|{model.shape}"
-    connection.register("incoming_records", records)
-    connection.execute(
-        f"create or replace table incoming as select *, hash({', '.join(ATTRIBUTES)}) as content,"
-        " row_number() over ()::integer as place from incoming_records"
-    )
-    connection.unregister("incoming_records")
+    connection.register("incoming", _numbered(records))
     if _made_with(connection) == made_with:
-        pair_count = _update(connection, model, least_probability)
+        pair_count = _update(connection, records, model, least_probability)
     else:
         connection.execute("drop table if exists state.made_with")
         pair_count = _score_all(connection, model, least_probability)
         connection.execute("create table state.made_with as select ? as text", [made_with])
+    connection.unregister("incoming")
     return pair_count, int(connection.execute("select count(*) from state.scored").fetchall()[0][0])
+
+
+def _numbered(records: pa.Table) -> pa.Table:
+    """The records with their places, so that a few of them can be taken without reading all."""
+    import numpy as np
+    import pyarrow as pa
+
+    return records.append_column("place", pa.array(np.arange(len(records), dtype=np.int32)))
 
 
 def _made_with(connection: duckdb.DuckDBPyConnection) -> str:
@@ -71,9 +76,8 @@ def _made_with(connection: duckdb.DuckDBPyConnection) -> str:
 def _score_all(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float) -> int:
     connection.execute(
         f"create or replace table fresh as"
-        f" select row_number() over (order by {_IDS})::integer as record, * from incoming"
+        f" select row_number() over (order by {_IDS})::integer as record, *, {_CONTENT} as content from incoming"
     )
-    connection.execute("drop table incoming")
     connection.execute(f"create or replace table state.records as select record, {_IDS}, content from fresh")
     matching_records.normalize(connection, "fresh", "normal")
     connection.execute("drop table fresh")
@@ -84,41 +88,41 @@ def _score_all(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: 
     return pair_count
 
 
-def _update(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: float) -> int:
+def _update(connection: duckdb.DuckDBPyConnection, records: pa.Table, model: MatchModel, least: float) -> int:
     """Score what involves a dirty record; keep the rest."""
     connection.execute(
         f"create or replace table seen as"
         f" select new.place, new.content, old.record as old_record, old.content as old_content"
-        f" from incoming as new left join state.records as old on {_SAME_IDS}"
+        f" from (select place, {_IDS}, {_CONTENT} as content from incoming) as new"
+        f" left join state.records as old on {_SAME_IDS}"
     )
     connection.execute(
         "create or replace table gone as select record from state.records"
         " anti join (select old_record as record from seen where old_content = content) using (record)"
     )
     first = connection.execute("select coalesce(max(record), 0) from state.records").fetchall()[0][0]
+    changed = "select place, content from seen where old_content is distinct from content"
+    connection.register("chosen", _taken(connection, records, changed))
     connection.execute(
         f"create or replace table fresh as"
-        f" select (row_number() over (order by {_IDS}) + {first})::integer as record, incoming.*"
-        f" from incoming semi join (from seen where old_content is distinct from content) as changed using (place)"
+        f" select (row_number() over (order by {_IDS}) + {first})::integer as record, chosen.* from chosen"
     )
     matching_records.normalize(connection, "fresh", "normal")
     matching_pairs.find_blocks(connection, "normal", "fresh_blocks")
     pair_count = _pairs_of_dirty(connection, model)
     # The partners of dirty records are clean: their numbers are in the state, their values in what came in.
-    connection.execute(
-        """
-        create or replace table partners as
-        select wanted.record, incoming.* exclude (content)
-        from (select distinct unnest([join_key_l, join_key_r]) as record from pairs) as wanted
+    partners = """
+        select place, record
+        from (select distinct unnest([join_key_l, join_key_r]) as record from pairs)
         join (
             select record, place from fresh
             union all
             select old_record, place from seen where old_content = content
-        ) as numbered using (record)
-        join incoming using (place)
-        """
-    )
-    matching_records.normalize(connection, "partners", "normal")
+        ) using (record)
+    """
+    connection.register("chosen", _taken(connection, records, partners))
+    matching_records.normalize(connection, "chosen", "normal")
+    connection.unregister("chosen")
     _score(connection, model, least, "scored_now")
     connection.execute("begin")
     connection.execute("delete from state.records where record in (from gone)")
@@ -130,6 +134,15 @@ def _update(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: flo
     connection.execute("insert into state.scored select * from scored_now")
     connection.execute("commit")
     return pair_count
+
+
+def _taken(connection: duckdb.DuckDBPyConnection, records: pa.Table, places: str) -> pa.Table:
+    """The records at the places that a query names, with its other columns."""
+    wanted = connection.execute(places).to_arrow_table()
+    some = records.take(wanted.column("place"))
+    for name in wanted.column_names:
+        some = some.append_column(name, wanted.column(name))
+    return some
 
 
 def _pairs_of_dirty(connection: duckdb.DuckDBPyConnection, model: MatchModel) -> int:
