@@ -38,7 +38,7 @@ class CrashPoint(StrEnum):
     CONFORMED_INPUTS = "build_conformed.inputs"  # how far tables are observed is written
     CONFORMED_NODE = "build_conformed.node"  # between two models
     CONFORMED_BUILT = "build_conformed.built"  # all models of the phase stand, their checks are not kept
-    IDENTITY_FOUND = "resolve_identity.found"  # people are found, nothing is written
+    IDENTITY_FOUND = "resolve_identity.found"  # people are found, nothing of it is committed
     IDENTITY_RETIRED = "resolve_identity.retired"  # the ledger has the retired keys of a build that is not published
     IDENTITY_WRITING = "resolve_identity.writing"  # some of the tables are written
     CORE_NODE = "build_core.node"

@@ -7,7 +7,7 @@ what counts as evidence (`identity_evidence.py`), judged pairs (`identity_decisi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from orchestration import identity_customers
 from orchestration.identity_components import Parts, connected, parts
-from orchestration.identity_customers import ENTITIES
-from orchestration.identity_decisions import joined, judged, separated
+from orchestration.identity_customers import ENTITIES, People
+from orchestration.identity_decisions import Judged, joined, judged, separated
 from orchestration.identity_evidence import Links, link
 from orchestration.identity_findings import findings
 from orchestration.identity_ids import opaque_ids
@@ -60,6 +60,32 @@ class IdentityResult:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "parts"}
 
 
+@dataclass(frozen=True)
+class Found:
+    """Who is who, before tables are made of it: making them takes as long again, and they can be written meanwhile."""
+
+    shown: pa.Table  # the records under ids that may be shown
+    links: Links
+    uncut: Links  # as evidence has them, before judged pairs
+    people: People
+    judged: Judged | None
+
+    def parts(self) -> Parts:
+        """Which rows could have decided about one another, for the next day."""
+        return parts(self.links, self.people, self.judged)
+
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+        """Every table but `customer_links`, which takes as long as all others, and `retired_customer_keys`."""
+        yield "identifiers", identity_customers.identifiers(self.people)
+        yield "customers", identity_customers.customers(self.people)
+        yield "customer_identities", identity_customers.identities(self.people)
+        yield "shared_identifiers", identity_customers.shared_identifiers(self.shown, self.links)
+        yield "identity_findings", findings(self.shown, self.uncut)
+
+    def customer_links(self) -> pa.Table:
+        return customer_links(self.people, self.links)
+
+
 def resolve(
     contacts: pa.Table,
     leads: pa.Table,
@@ -77,41 +103,55 @@ def resolve(
     """Resolve people.
 
     Args:
-        contacts, leads, customers: `int_<entity>__unioned`, deleted rows included.
-        mentions: `int_identity__mentions`: each value by which events attach, with the first event that does.
+        contacts, leads, customers, mentions, settings, id_secret, judged_pairs: see `find`.
         published_identities: `core.customer_identities` of the snapshot now served; None before the first.
         retired_keys: what earlier publishes retired, from the ledger; columns as `RETIRED_COLUMNS`.
         snapshot_id: the snapshot being built, for keys that it retires.
-        id_secret: what hides ids that are addresses in keys and tables (`identity_ids.opaque_ids`).
-        judged_pairs: records called the same or different; columns as `identity_decisions.judged` reads them.
         with_parts: whether to say which rows could have decided about one another, for the next day.
     """
+    found = find(contacts, leads, customers, mentions, settings, id_secret=id_secret, judged_pairs=judged_pairs)
+    tables = dict(found.tables())
+    return IdentityResult(
+        **tables,
+        customer_links=found.customer_links(),
+        retired_customer_keys=retired(tables["customers"], published_identities, retired_keys, snapshot_id),
+        parts=found.parts() if with_parts else None,
+    )
+
+
+def find(
+    contacts: pa.Table,
+    leads: pa.Table,
+    customers: pa.Table,
+    mentions: pa.Table,
+    settings: Settings,
+    *,
+    id_secret: bytes = b"",
+    judged_pairs: pa.Table | None = None,
+) -> Found:
+    """The rule itself.
+
+    Args:
+        contacts, leads, customers: `int_<entity>__unioned`, deleted rows included.
+        mentions: `int_identity__mentions`: each value by which events attach, with the first event that does.
+        id_secret: what hides ids that are addresses in keys and tables (`identity_ids.opaque_ids`).
+        judged_pairs: records called the same or different; columns as `identity_decisions.judged` reads them.
+    """
     records = record_table(contacts, leads, customers)
-    links = link(records, mentions, settings)
+    links = uncut = link(records, mentions, settings)
     ids = column(records, "source_id")
     shown = records.set_column(records.column_names.index("source_id"), "source_id", opaque_ids(ids, id_secret))
-    worth_a_look = findings(shown, links)
     pairs = None
     if judged_pairs is None or not judged_pairs.num_rows:
         component = components(links)
     else:
         pairs = judged(records, judged_pairs, column(shown, "source_id"))
-        uncut = joined(records, links, pairs)
-        component = components(uncut)
-        links = separated(records, uncut, component, pairs)
-        component = component if links is uncut else components(links)
+        whole = joined(records, links, pairs)
+        component = components(whole)
+        links = separated(records, whole, component, pairs)
+        component = component if links is whole else components(links)
     people = identity_customers.people(records, mentions, links, component, id_secret)
-    found = identity_customers.customers(people)
-    return IdentityResult(
-        identifiers=identity_customers.identifiers(people),
-        customer_identities=identity_customers.identities(people),
-        customers=found,
-        shared_identifiers=identity_customers.shared_identifiers(shown, links),
-        customer_links=customer_links(people, links),
-        identity_findings=worth_a_look,
-        retired_customer_keys=retired(found, published_identities, retired_keys, snapshot_id),
-        parts=parts(links, people, pairs) if with_parts else None,
-    )
+    return Found(shown, links, uncut, people, pairs)
 
 
 def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa.Table:

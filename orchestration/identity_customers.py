@@ -11,6 +11,7 @@ whatever is created later moves no key.
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ENTITIES = {"contacts": "contact_id", "leads": "lead_id", "customers": "customer_id"}
 _MEMBER = ("source_system", "source_table", "source_id")
+_FEW = 500  # members for which asking a database takes longer than hashing them
 _MEMBER_KEYS = """
     select md5(
         length(source_system) || ':' || source_system || '|' || length(source_table) || ':' || source_table
@@ -59,14 +61,24 @@ class People:
 
 def member_keys(members: pa.Table) -> pa.Array:
     """Hash of each member: what the dbt macro `surrogate_key` makes of source system, table and id."""
+    if len(members) < _FEW:
+        return pa.array([member_key(*row.values()) for row in members.select(_MEMBER).to_pylist()], TEXT)
     with _hashing().cursor() as connection:
         connection.register("parts", pa.table({name: column(members, name) for name in _MEMBER}))
         return column(connection.execute(_MEMBER_KEYS).to_arrow_table(), "member_key")
 
 
+def member_key(*parts: str | None) -> str | None:
+    """Hash of one member."""
+    if None in parts:
+        return None
+    text = "|".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 @functools.cache
 def _hashing() -> duckdb.DuckDBPyConnection:
-    """A database without tables, as a hash function over columns: hashlib takes five times as long."""
+    """A database without tables, as a hash function over columns: over many, hashlib takes five times as long."""
     import duckdb
 
     return duckdb.connect(config={"threads": 1})

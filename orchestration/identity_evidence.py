@@ -93,10 +93,13 @@ def link(records: pa.Table, mentions: pa.Table, settings: Settings) -> Links:
     guard = Guard(records, settings.max_records_per_identifier, email, len(emails))
     nobody, shared_targets = np.array([], dtype=np.int64), []
 
-    for kind, own_ids, named in _id_evidence(records):
+    mention_namespace = column(mentions, "id_namespace")
+    for kind, (has_kind, own_ids), named in _id_evidence(records):
         rows = where(mention_kind, kind)
-        ids = scoped(column(mentions, "id_namespace"), mention_value).take(pa.array(rows))
-        (own, *others, mentioned), values = coded(own_ids, *(column for column, _ in named), ids)
+        ids = scoped(*(values.take(pa.array(rows)) for values in (mention_namespace, mention_value)))
+        (own_of_kind, *others, mentioned), values = coded(own_ids, *(column for column, _ in named), ids)
+        own = np.full(len(records), -1)
+        own[has_kind] = own_of_kind
         touched.add(kind, values, (own, *others), rows, mentioned)
         size = len(values)
         first = graph.add_nodes(size)
@@ -175,20 +178,23 @@ class _Graph:
         return Links(record=record, node=node, kind=kind, node_count=self.node_count, is_carried=is_carried, **rest)
 
 
-def _id_evidence(records: pa.Table) -> list[tuple[str, pa.Array, list[tuple[pa.Array, int]]]]:
-    """Per kind of id: the records' own, and the columns in which records name such an id of another one."""
-    namespaces, kinds = column(records, "id_namespace"), column(records, "id_kind")
-    own_ids = scoped(namespaces, column(records, "source_id"))
+def _id_evidence(
+    records: pa.Table,
+) -> list[tuple[str, tuple[np.ndarray, pa.Array], list[tuple[pa.Array, int]]]]:
+    """Per kind of id: the records that have such a one with their ids, and the columns in which records name such an
+    id of another one."""
+    namespaces, kinds, ids = (column(records, name) for name in ("id_namespace", "id_kind", "source_id"))
     named = [
         (scoped(namespaces, column(records, "merged_into_contact_id")), MERGE_TARGET),
         (scoped(namespaces, column(records, "contact_id")), LEAD_CONTACT),
         (scoped(namespaces, column(records, "converted_contact_id")), LEAD_CONTACT),
     ]
-    nothing = pa.scalar(None, TEXT)
-    return [
-        (kind, pc.if_else(pc.equal(kinds, kind), own_ids, nothing), named if kind == "contact_id" else [])
-        for kind in _ID_KINDS
-    ]
+    found = []
+    for kind in _ID_KINDS:
+        rows = where(kinds, kind)
+        own_ids = scoped(namespaces.take(pa.array(rows)), ids.take(pa.array(rows)))
+        found.append((kind, (rows, own_ids), named if kind == "contact_id" else []))
+    return found
 
 
 def _silent_holders(own: np.ndarray, size: int, records: pa.Table, is_linking: np.ndarray) -> np.ndarray:

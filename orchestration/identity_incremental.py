@@ -10,7 +10,8 @@ made with something else, a fingerprint that stands for two rows, a key that wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from orchestration.identity import IdentityResult
+    from orchestration.identity_components import Parts
     from orchestration.ledger import Ledger
     from orchestration.warehouse import DuckDBWarehouse
 
@@ -80,25 +82,22 @@ def _refresh_all(
     settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path, judged_pairs: pa.Table
 ) -> None:
     rows = {entity: state.read(entity) for entity in INPUTS}
-    result = identity.resolve(
-        **_inputs(rows),
-        settings=settings,
-        published_identities=pq.read_table(published) if published.exists() else None,
-        retired_keys=ledger.retired_customer_keys(),
-        snapshot_id=snapshot_id,
-        judged_pairs=judged_pairs,
-        id_secret=state.id_secret,
-        with_parts=True,
-    )
-    reach(CrashPoint.IDENTITY_FOUND)
-    _retire(ledger, result.retired_customer_keys, snapshot_id)
-    with _transaction(state.connection):
-        state.connection.execute("create schema if not exists identity_output")
-        for name, table in result.tables().items():
-            _replace(state.connection, name, table)
-            reach(CrashPoint.IDENTITY_WRITING)
-        state.begin()
-        _remember(state, rows, result)
+    connection = state.connection
+    with _transaction(connection), _beside() as write:
+        found = identity.find(**_inputs(rows), settings=settings, judged_pairs=judged_pairs, id_secret=state.id_secret)
+        reach(CrashPoint.IDENTITY_FOUND)
+        write(connection.execute, "create schema if not exists identity_output")
+        tables = {}
+        for name, table in found.tables():
+            tables[name] = table
+            write(_replace, connection, name, table)
+        write(state.begin)
+        write(_remember, state, rows, found.parts(), tables["customers"], tables["shared_identifiers"])
+        earlier, served = ledger.retired_customer_keys(), pq.read_table(published) if published.exists() else None
+        retired = identity.retired(tables["customers"], served, earlier, snapshot_id)
+        _retire(ledger, retired, snapshot_id)
+        write(_replace, connection, "retired_customer_keys", retired)
+        write(_replace, connection, "customer_links", found.customer_links())
 
 
 def _refresh_touched(
@@ -145,11 +144,10 @@ def _refresh_touched(
             connection.register("incoming", getattr(result, name))
             connection.execute(f"insert into identity_output.{name} by name select * from incoming")
             reach(CrashPoint.IDENTITY_WRITING)
-        _remember(state, rows, result)
+        _remember(state, rows, result.parts, result.customers, result.shared_identifiers)
         retired = _retired(ledger, connection, snapshot_id, published)
         _retire(ledger, retired, snapshot_id)
         _replace(connection, "retired_customer_keys", retired)
-        reach(CrashPoint.IDENTITY_WRITING)
 
 
 def _inputs(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
@@ -163,17 +161,18 @@ def _values(rows: dict[str, pa.Table], settings: Settings) -> dict[str, pa.Array
     return dict(link(identity.record_table(**tables), mentions, settings).touches.values)
 
 
-def _remember(state: IdentityState, rows: dict[str, pa.Table], result: IdentityResult) -> None:
+def _remember(
+    state: IdentityState, rows: dict[str, pa.Table], parts: Parts, customers: pa.Table, shared: pa.Table
+) -> None:
     """Rows, values, customers and shared identifiers with their parts into the state."""
-    parts = result.parts
     fingerprints = [chunk for entity in INPUTS for chunk in rows[entity].column(FINGERPRINT).chunks]
     state.add("rows", pa.chunked_array(fingerprints, pa.uint64()), np.concatenate([parts.of_record, parts.of_mention]))
     place = 0
     for kind, values in parts.values:
         state.add("values", values, parts.of_value[place : place + len(values)], kind)
         place += len(values)
-    state.add("customers", result.customers.column("customer_key"), parts.of_customer)
-    state.add("shared", result.shared_identifiers.column("identifier_hash"), parts.of_shared)
+    state.add("customers", customers.column("customer_key"), parts.of_customer)
+    state.add("shared", shared.column("identifier_hash"), parts.of_shared)
     state.close(parts.count)
 
 
@@ -216,12 +215,30 @@ def _retire(ledger: Ledger, retired: pa.Table, snapshot_id: str) -> None:
 def _replace(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
     connection.register("incoming", rows)
     connection.execute(f"create or replace table identity_output.{name} as select * from incoming")
+    reach(CrashPoint.IDENTITY_WRITING)
+
+
+@contextmanager
+def _beside() -> Iterator[Callable[..., None]]:
+    """What it is given runs in another thread, one after the other: tables are written while the next ones are made.
+
+    The block ends when all of it is done, and raises what went wrong first.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        asked: list[Future[object]] = []
+        try:
+            yield lambda work, *arguments: asked.append(executor.submit(work, *arguments))
+            for each in asked:
+                each.result()
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All or nothing. Keys are hashes: looking for a way to compress them takes longer than writing them plainly."""
-    connection.execute("set force_compression = 'uncompressed'")
+    """All or nothing. Keys are hashes: looking for a way to compress them takes longer than writing them plainly; and
+    rows are in no order, so two threads need not agree on one."""
+    connection.execute("set force_compression = 'uncompressed'; set preserve_insertion_order = false")
     connection.begin()
     try:
         yield
@@ -231,4 +248,4 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     else:
         connection.commit()
     finally:
-        connection.execute("set force_compression = 'auto'")
+        connection.execute("set force_compression = 'auto'; set preserve_insertion_order = true")

@@ -54,17 +54,29 @@ def scoped(namespaces: pa.Array, ids: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(namespaces, present(ids), "\x1f")
 
 
-def by_distinct(values: pa.Array, function: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """`function` over each different value once."""
+def by_distinct(values: pa.Array, function: Callable[[pa.Array], pa.Array]) -> pa.DictionaryArray:
+    """`function` over each different value once; it may give one answer to two of them, or none."""
     encoded = values.dictionary_encode()
-    return function(encoded.dictionary).take(encoded.indices)
+    return pa.DictionaryArray.from_arrays(encoded.indices, function(encoded.dictionary))
 
 
 def coded(*columns: pa.Array) -> tuple[list[np.ndarray], pa.Array]:
-    """Equal values get equal numbers over all columns together, null is -1; and the value of each number."""
-    encoded = (pa.concat_arrays(columns) if len(columns) > 1 else columns[0]).dictionary_encode()
-    numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.split(numbers, np.cumsum([len(values) for values in columns])[:-1]), encoded.dictionary
+    """Equal values get equal numbers over all columns together, null is -1; and the value of each number.
+
+    Of a column of `by_distinct` only the different values are looked at.
+    """
+    texts = [values.dictionary if isinstance(values, pa.DictionaryArray) else values for values in columns]
+    encoded = (pa.concat_arrays(texts) if len(texts) > 1 else texts[0]).dictionary_encode()
+    parts = np.split(_indices(encoded), np.cumsum([len(values) for values in texts])[:-1])
+    numbers = [
+        np.append(part, -1)[_indices(values)] if isinstance(values, pa.DictionaryArray) else part
+        for part, values in zip(parts, columns, strict=True)
+    ]
+    return numbers, encoded.dictionary
+
+
+def _indices(encoded: pa.DictionaryArray) -> np.ndarray:
+    return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def codes(*columns: pa.Array) -> tuple[list[np.ndarray], int]:
