@@ -4,9 +4,10 @@ Lives here: the matcher's file: records by content hash, blocks, scored pairs, a
 live here: scores and blocks themselves. The file holds hashes, levels and ids of records, no value of any person; it is
 no truth: delete it and everything is scored again, with the same result.
 
-A pair's score depends on its two records and the model, nothing else. Which pairs are scored depends on the sizes of
-their blocks too: a record is *dirty* when it is new or changed, or when a block that holds it has become too large to
-be compared, or small enough. Pairs of two clean records stay as they are.
+A record whose hash is known has not changed: id and values are hashed together, and what changed left under its old
+number and came under a new one. A pair's score depends on its two records and the model, nothing else. Which pairs are
+scored depends on the sizes of their blocks too: a record is *dirty* when it is new or changed, or when a block that
+holds it has become too large to be compared, or small enough. Pairs of two clean records stay as they are.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from orchestration.matching_model import MatchModel
 
 _IDS = ", ".join(RECORD_ID)
-_CONTENT = f"hash({', '.join(ATTRIBUTES)})"
-_SAME_IDS = " and ".join(f"old.{name} = new.{name}" for name in RECORD_ID)
+_CONTENT = f"hash({', '.join((*RECORD_ID, *ATTRIBUTES))})"
 _TABLES = ("records", "blocks", "scored", "made_with")
 
 
@@ -46,9 +46,9 @@ def refresh(
     """
     import duckdb
 
-    made_with = f"{model.version}|{least_probability!r}|{duckdb.__version__}|{model.shape}"
+    made_with = f"{model.version}|{least_probability!r}|{duckdb.__version__}|{model.shape}|{_CONTENT}"
     connection.register("incoming", _numbered(records))
-    if _made_with(connection) == made_with:
+    if _made_with(connection) == made_with and _is_one_to_one(connection):
         pair_count = _update(connection, records, model, least_probability)
     else:
         connection.execute("drop table if exists state.made_with")
@@ -56,6 +56,18 @@ def refresh(
         connection.execute("create table state.made_with as select ? as text", [made_with])
     connection.unregister("incoming")
     return pair_count, int(connection.execute("select count(*) from state.scored").fetchall()[0][0])
+
+
+def _is_one_to_one(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Table `seen`: what came in, with the number of the record that it was; false when two rows look like one."""
+    connection.execute(
+        f"create or replace table seen as"
+        f" select new.place, new.content, old.record from (select place, {_CONTENT} as content from incoming) as new"
+        " left join state.records as old on old.content = new.content"
+    )
+    counts = "count(*), count(distinct place), count(record), count(distinct record) from seen"
+    rows, places, known, different = connection.execute(f"select {counts}").fetchall()[0]
+    return rows == places and known == different
 
 
 def _numbered(records: pa.Table) -> pa.Table:
@@ -90,19 +102,10 @@ def _score_all(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: 
 
 def _update(connection: duckdb.DuckDBPyConnection, records: pa.Table, model: MatchModel, least: float) -> int:
     """Score what involves a dirty record; keep the rest."""
-    connection.execute(
-        f"create or replace table seen as"
-        f" select new.place, new.content, old.record as old_record, old.content as old_content"
-        f" from (select place, {_IDS}, {_CONTENT} as content from incoming) as new"
-        f" left join state.records as old on {_SAME_IDS}"
-    )
-    connection.execute(
-        "create or replace table gone as select record from state.records"
-        " anti join (select old_record as record from seen where old_content = content) using (record)"
-    )
+    connection.execute("create or replace table gone as select record from state.records anti join seen using (record)")
     first = connection.execute("select coalesce(max(record), 0) from state.records").fetchall()[0][0]
-    changed = "select place, content from seen where old_content is distinct from content"
-    connection.register("chosen", _taken(connection, records, changed))
+    changed = _taken(connection, records, "select place, content from seen where record is null")
+    connection.register("chosen", changed)
     connection.execute(
         f"create or replace table fresh as"
         f" select (row_number() over (order by {_IDS}) + {first})::integer as record, chosen.* from chosen"
@@ -117,7 +120,7 @@ def _update(connection: duckdb.DuckDBPyConnection, records: pa.Table, model: Mat
         join (
             select record, place from fresh
             union all
-            select old_record, place from seen where old_content = content
+            select record, place from seen where record is not null
         ) using (record)
     """
     connection.register("chosen", _taken(connection, records, partners))
@@ -147,11 +150,12 @@ def _taken(connection: duckdb.DuckDBPyConnection, records: pa.Table, places: str
 
 def _pairs_of_dirty(connection: duckdb.DuckDBPyConnection, model: MatchModel) -> int:
     """Tables `dirty` and `pairs`; of the many blocks of the state only those are kept at hand that changes touch."""
+    # A block's hash is of its rule too: two rules with one hash bring more rows, whose own blocks are then whole.
     connection.execute(
-        "create or replace table touched as select distinct rule, block from fresh_blocks"
-        " union select rule, block from state.blocks where record in (from gone)"
+        "create or replace table touched as select distinct block from fresh_blocks"
+        " union select block from state.blocks where record in (from gone)"
     )
-    near = "select record, rule, block from state.blocks semi join {} using (rule, block)"
+    near = "select record, rule, block from state.blocks semi join {} using (block)"
     connection.execute(f"create or replace table blocks_before as {near.format('touched')}")
     connection.execute(
         "create or replace table blocks_now as"
@@ -174,13 +178,13 @@ def _pairs_of_dirty(connection: duckdb.DuckDBPyConnection, model: MatchModel) ->
     )
     # Whoever is dirty because of a block that turned is compared under all other keys again.
     connection.execute(
-        "create or replace table others as select distinct rule, block from state.blocks"
+        "create or replace table others as select distinct block from state.blocks"
         " where record in (select record from dirty anti join fresh using (record))"
     )
     if connection.execute("select count(*) from others").fetchall()[0][0]:
         connection.execute(
             f"insert into blocks_now select * from"
-            f" ({near.format('(from others anti join touched using (rule, block))')}) anti join gone using (record)"
+            f" ({near.format('(from others anti join touched using (block))')}) anti join gone using (record)"
         )
     return matching_pairs.find_pairs(connection, "blocks_now", model.caps, "pairs", only="dirty")
 

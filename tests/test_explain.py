@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from effort import EFFORT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_identity import OWN_ID, SETTINGS, Company, Resolved, companies
@@ -61,7 +62,7 @@ def _records(members: tuple[str, ...]) -> set[str]:
 
 
 @given(companies(with_phones=False), st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50 * EFFORT, deadline=None)
 def test_without_a_link_the_customer_is_what_the_rule_makes_without_that_evidence(
     company: Company, data: st.DataObject
 ) -> None:
@@ -103,7 +104,7 @@ def _without(
 
 
 @given(companies())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25 * EFFORT, deadline=None)
 def test_links_hold_every_customer_of_two_records_together_and_name_each_evidence_once(company: Company) -> None:
     resolved = company.resolve()
     explained = links_by_customer(resolved)

@@ -6,6 +6,7 @@ import random
 from itertools import combinations
 
 import pyarrow as pa
+from effort import EFFORT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_identity import OWN_ID, SETTINGS, Company, Resolved, companies
@@ -131,7 +132,7 @@ def judgements(draw: st.DrawFn) -> tuple[Company, list[Pair]]:
 
 
 @given(judgements(), st.integers(0, 9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40 * EFFORT, deadline=None)
 def test_neither_the_order_of_rows_nor_of_decisions_nor_their_sides_matter(
     found: tuple[Company, list[Pair]], seed: int
 ) -> None:
@@ -141,7 +142,7 @@ def test_neither_the_order_of_rows_nor_of_decisions_nor_their_sides_matter(
 
 
 @given(judgements())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60 * EFFORT, deadline=None)
 def test_different_separates_same_joins_and_nobody_is_lost(found: tuple[Company, list[Pair]]) -> None:
     company, pairs = found
     plain, resolved = company.resolve(), ask(company, *pairs)
@@ -160,7 +161,7 @@ def test_different_separates_same_joins_and_nobody_is_lost(found: tuple[Company,
 
 
 @given(judgements())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60 * EFFORT, deadline=None)
 def test_agrees_with_adding_links_one_by_one(found: tuple[Company, list[Pair]]) -> None:
     """The second opinion: plain sets, every pair of carriers of a value in the fixed order."""
     from orchestration.identity import record_table

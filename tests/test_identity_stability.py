@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from effort import EFFORT
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_identity import EMAILS, NAMES, OWN_ID, PHONES, SETTINGS, START, Company, Resolved, Row
@@ -249,7 +250,7 @@ IN_A_DATABASE = {"deadline": None, "phases": [Phase.explicit, Phase.reuse, Phase
 
 
 @given(histories())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], **IN_A_DATABASE)
+@settings(max_examples=8 * EFFORT, suppress_health_check=[HealthCheck.function_scoped_fixture], **IN_A_DATABASE)
 def test_a_days_refresh_is_the_full_run(build: Build, only_parts: None, days: list[Company]) -> None:
     build.forget()
     for number, company in enumerate(days):
@@ -352,7 +353,7 @@ def test_a_crash_leaves_tables_and_state_of_one_run(
 
 
 @given(histories(), st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15 * EFFORT, deadline=None)
 def test_order_and_repetition_never_matter(days: list[Company], seed: int) -> None:
     for company in days:
         again = company.shuffled(seed)
@@ -361,7 +362,7 @@ def test_order_and_repetition_never_matter(days: list[Company], seed: int) -> No
 
 
 @given(histories())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15 * EFFORT, deadline=None)
 def test_a_key_is_alive_where_its_member_is_the_oldest(days: list[Company]) -> None:
     """Two that join keep the older key, a split leaves it with the oldest part: the key follows its oldest member."""
     held = {}
@@ -394,7 +395,7 @@ def _when(company: Company, member: tuple[str, ...]) -> object:
 
 
 @given(histories())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15 * EFFORT, deadline=None)
 def test_a_replaced_key_leads_to_its_person(days: list[Company]) -> None:
     """Every key that was published once is alive or in the list, under the member that it is the hash of."""
     published: set[str] = set()
@@ -409,7 +410,7 @@ def test_a_replaced_key_leads_to_its_person(days: list[Company]) -> None:
 
 
 @given(histories())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15 * EFFORT, deadline=None)
 def test_whatever_happens_every_amount_is_somebodys_or_anonymous(days: list[Company]) -> None:
     for company in days:
         resolved = company.resolve()
@@ -432,7 +433,7 @@ def test_whatever_happens_every_amount_is_somebodys_or_anonymous(days: list[Comp
 
 
 @given(histories(), st.integers(0, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15 * EFFORT, deadline=None)
 def test_younger_records_move_no_key(days: list[Company], later: int) -> None:
     """Unless they make a value shared, or a number two people's: both are switched off here."""
     roomy = dataclasses.replace(SETTINGS, max_records_per_identifier=1000, phone_region="")
