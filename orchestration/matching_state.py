@@ -59,15 +59,24 @@ def refresh(
 
 
 def _is_one_to_one(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Table `seen`: what came in, with the number of the record that it was; false when two rows look like one."""
+    """Tables `seen`, what came in with the number of the record that it was, and `gone`, records that are no more.
+
+    False when two rows look like one.
+    """
     connection.execute(
         f"create or replace table seen as"
         f" select new.place, new.content, old.record from (select place, {_CONTENT} as content from incoming) as new"
         " left join state.records as old on old.content = new.content"
     )
-    counts = "count(*), count(distinct place), count(record), count(distinct record) from seen"
-    rows, places, known, different = connection.execute(f"select {counts}").fetchall()[0]
-    return rows == places and known == different
+    connection.execute("create or replace table gone as select record from state.records anti join seen using (record)")
+    counts = """
+        select
+            (select count(*) from incoming), count(*), count(record),
+            (select count(*) from state.records) - (select count(*) from gone)
+        from seen
+    """
+    rows, seen, known, stayed = connection.execute(counts).fetchall()[0]
+    return rows == seen and known == stayed
 
 
 def _numbered(records: pa.Table) -> pa.Table:
@@ -102,7 +111,6 @@ def _score_all(connection: duckdb.DuckDBPyConnection, model: MatchModel, least: 
 
 def _update(connection: duckdb.DuckDBPyConnection, records: pa.Table, model: MatchModel, least: float) -> int:
     """Score what involves a dirty record; keep the rest."""
-    connection.execute("create or replace table gone as select record from state.records anti join seen using (record)")
     first = connection.execute("select coalesce(max(record), 0) from state.records").fetchall()[0][0]
     changed = _taken(connection, records, "select place, content from seen where record is null")
     connection.register("chosen", changed)
