@@ -143,7 +143,7 @@ def _cleaned(cell: str, kind: str, column: Column, contract: Contract) -> str:
         return cell
     # Comparing first spares most values the pattern: only what begins with a blank can be blank.
     first = f"({cell} < '!' or {cell} >= chr(160))"
-    tests = [rf"{first} and regexp_full_match({cell}, '[\s\x{{00A0}}]*')"]
+    tests = [rf"{first} and ({cell} = '' or regexp_full_match({cell}, '[\s\x{{00A0}}]*'))"]
     if contract.extract.null_tokens:
         tests.append(f"trim({cell}) in ({', '.join(map(literal, contract.extract.null_tokens))})")
     if column.data_type == "varchar":

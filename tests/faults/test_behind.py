@@ -140,7 +140,11 @@ def test_a_backfill_is_cancelled_in_the_page(stack: Stack) -> None:
     tables = ("orders", "order_lines", "customers", "sessions", "refunds")
     backfill = stack.backfill([*(f"ecommerce.{table}" for table in tables), "survey.responses"], FILLED)
     stack.wait("its run", lambda: [run for run in of_backfills(stack) if run.pid], 120)
+    (worker,) = (run.pid for run in of_backfills(stack))
+    os.kill(worker, signal.SIGSTOP)  # a quick one would be done before the page has sent the cancellation
     stack.cancel(backfill)
+    stack.wait("its cancelling", lambda: of_backfills(stack)[0].status != "STARTED", 60)
+    os.kill(worker, signal.SIGCONT)
     stack.wait("the end of it", lambda: stack.backfill_state(backfill) in ("CANCELED", "FAILED"), 120)
     assert stack.backfill_state(backfill) == "CANCELED"
     assert [run.status for run in of_backfills(stack)] == ["CANCELED"]
