@@ -7,9 +7,10 @@ Does not live here: what the bytes mean (`delimited.py`, `json_lines.py`). Memor
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from isal import isal_zlib
 
 from orchestration.errors import CxwError
 from orchestration.settings import Settings
@@ -65,7 +66,7 @@ def expanded(path: Path, is_gzip: bool, settings: Settings, where: str) -> Itera
 
 def _members(blocks: Iterator[bytes], where: str) -> Iterator[bytes]:
     """Members of a gzip stream; several in a row are legal and read as one file."""
-    member, offset, pending = zlib.decompressobj(31), 0, b""
+    member, offset, pending = isal_zlib.decompressobj(31), 0, b""
     for block in blocks:
         offset += len(block)
         data = pending + block
@@ -79,10 +80,10 @@ def _members(blocks: Iterator[bytes], where: str) -> Iterator[bytes]:
                     raise CxwError(
                         "E-LND-009", f"something that is not gzip follows at byte {offset - len(data)}", where=where
                     )
-                member = zlib.decompressobj(31)
+                member = isal_zlib.decompressobj(31)
             try:
                 text = member.decompress(data, 4 * BLOCK)
-            except zlib.error as error:
+            except isal_zlib.error as error:
                 kind = (
                     "the checksum is wrong" if "check" in str(error) and "header" not in str(error) else "it is damaged"
                 )

@@ -40,7 +40,7 @@ def write_large(
     account = source.account
     columns = ", ".join(quote(name) for name in (*(column.name for column in contract.columns), *LINEAGE))
     connection.execute("set preserve_insertion_order = false")  # rows carry their line; order would cost memory
-    select = f"select {columns} from ({casting.judged}) where _problem is null and _odd_clock >= 0"  # noqa: S608 (composed in casting.py)
+    select = f"select {columns} from ({casting.judged_alone}) where _problem is null and _odd_clock >= 0"  # noqa: S608 (composed in casting.py)
     with delivered(connection, [source], contract, settings, schema, settings.threads):
         (written,) = connection.execute(f"copy ({select}) to {literal(str(target))} {_PARQUET}").fetchone()
     account.clock_shifts = noticed.odd_clocks
@@ -76,7 +76,7 @@ def _account_for_rejects(
     source.account = Account(first.table, first.where, announced_rows=announced, clock_shifts=first.clock_shifts)
     source.account.warnings = first.warnings
     # `_line + 0` is a value of the engine's own: the column as it came would keep its whole batch of rows alive.
-    statement = f"select _line + 0 as _line, _problem, _raw from ({casting.judged}) where _problem is not null"  # noqa: S608
+    statement = f"select _line + 0 as _line, _problem, _raw from ({casting.judged_alone}) where _problem is not null"  # noqa: S608
     try:
         with delivered(connection, [source], contract, settings, schema, settings.threads):
             for batch in connection.execute(statement).to_arrow_reader(10_000):

@@ -22,6 +22,7 @@ _OFFSET = r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
 _DIGIT = "[0-9]"
 _USUAL_CLOCK = f"{_DIGIT * 4}-{_DIGIT * 2}-{_DIGIT * 2}[T ]{_DIGIT * 2}:{_DIGIT * 2}:{_DIGIT * 2}"
 _USUAL_MOMENTS = ((20, f"{_USUAL_CLOCK}Z"), (25, f"{_USUAL_CLOCK}[-+]0{_DIGIT}:[0-5]{_DIGIT}"))
+_YES, _NO = "true|t|yes|y|1", "false|f|no|n|0"
 
 
 def literal(text: str) -> str:
@@ -40,9 +41,9 @@ def typed_value(value: str, kind: str, column: Column, contract: Contract) -> st
     if data_type == "boolean":
         if kind == "boolean":
             return value
-        text = f"lower(cast({value} as varchar))" if kind else f"lower({value})"
+        text = f"cast({value} as varchar)" if kind else value
         # A pattern, not a list: of a list the engine makes a join, and every row pays for it.
-        yes, no = (f"regexp_full_match({text}, '{words}')" for words in ("true|t|yes|y|1", "false|f|no|n|0"))
+        yes, no = (f"regexp_full_match({text}, '{_in_any_case(words)}')" for words in (_YES, _NO))
         usual = f"when {text} = 'true' then true when {text} = 'false' then false"
         return f"case {usual} when {yes} then true when {no} then false end"
     if data_type == "bigint" or data_type.startswith("decimal"):
@@ -50,6 +51,11 @@ def typed_value(value: str, kind: str, column: Column, contract: Contract) -> st
     if data_type == "date":
         return _date(value, kind, contract)
     return _timestamp(value, kind, column, contract)
+
+
+def _in_any_case(words: str) -> str:
+    """A pattern for ASCII words in capitals or not: the engine's own folding would take the long s of `yeſ` for an s."""
+    return re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", words)
 
 
 def _number(value: str, kind: str, data_type: str, contract: Contract) -> str:

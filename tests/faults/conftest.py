@@ -18,6 +18,11 @@ from .table import Shown, write_table
 
 HERE = Path(__file__).parent
 PROPERTY = "fault shown"
+# Files whose tests take minutes begin first: what is left for the end is short, and no worker waits for the other.
+LONGEST_FIRST = (
+    "test_converge_slow.py", "test_behind.py", "test_crash_late.py", "test_crash_early.py", "test_people.py",
+    "test_disk_faults.py", "test_recorded_walk.py", "test_converge_fast.py", "test_readers.py",
+)  # fmt: skip
 _shown: list[Shown] = []
 _texts: dict[str, list[str]] = {}
 _started: dict[str, float] = {}
@@ -34,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
             if item.get_closest_marker("fault") is None:
                 raise pytest.UsageError(f"{item.nodeid} does not say which fault it injects (pytest.mark.fault)")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    is_long = HERE in item.path.parents and item.path.name in LONGEST_FIRST
+    return LONGEST_FIRST.index(item.path.name) if is_long else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="module")
