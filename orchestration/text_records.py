@@ -107,7 +107,7 @@ class RecordReader:
         lines: list[np.ndarray] = []
         position, limit = 0, len(buffer)
         while position < len(buffer):
-            ends, numbers, stray = self._boundaries(buffer, position, limit)
+            ends, numbers, after, stray = self._boundaries(buffer, position, limit)
             if not len(ends) and stray is None and limit < len(buffer):
                 limit = len(buffer)
                 continue
@@ -121,7 +121,7 @@ class RecordReader:
                 good, kept = self._screen(buffer[position:stop], ends - position, numbers)
                 parts.append(good)
                 lines.append(kept)
-                self.line += buffer.count(b"\n", position, stop)
+                self.line = int(after[len(ends) - 1])
             if stray is None:
                 position = stop
                 if limit < len(buffer):
@@ -146,13 +146,16 @@ class RecordReader:
         text = b"".join(parts)
         return buffer[position:], Block(text, np.concatenate(lines)) if text else None
 
-    def _boundaries(self, buffer: bytes, start: int, limit: int) -> tuple[np.ndarray, np.ndarray, int | None]:
-        """Ends of whole rows, the line each begins on, and the place of the first quote that breaks RFC 4180."""
+    def _boundaries(
+        self, buffer: bytes, start: int, limit: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None]:
+        """Ends of whole rows, the line each begins on, the line after each, the first quote that breaks RFC 4180."""
         quote, delimiter = self._dialect.quote, self._dialect.delimiter
         data = np.frombuffer(buffer, np.uint8)[start:limit]
         feeds = np.flatnonzero(data == _LF)
         if not quote or buffer.find(quote, start, limit) < 0:
-            return feeds + (start + 1), self.line + np.arange(len(feeds)), None
+            lines = self.line + np.arange(len(feeds) + 1)
+            return feeds + (start + 1), lines[:-1], lines[1:], None
         quotes = np.flatnonzero(data == quote[0])
         outside = np.searchsorted(quotes, feeds) % 2 == 0
         opening, closing = quotes[0::2], quotes[1::2]
@@ -170,7 +173,7 @@ class RecordReader:
             inside = int(np.searchsorted(ends, first))  # rows that end before the stray quote are whole
             ends, numbers, stray = ends[:inside], numbers[:inside], first + start
         begins = np.concatenate([[0], numbers[:-1] + 1]) if len(numbers) else numbers
-        return ends + (start + 1), self.line + begins, stray
+        return ends + (start + 1), self.line + begins, self.line + numbers + 1, stray
 
     def _screen(self, text: bytes, ends: np.ndarray, lines: np.ndarray) -> tuple[bytes, np.ndarray]:
         """Rows that are text; the others are set aside. Blank lines are no rows."""

@@ -54,7 +54,7 @@ def typed_value(value: str, kind: str, column: Column, contract: Contract) -> st
 
 
 def _in_any_case(words: str) -> str:
-    """A pattern for ASCII words in capitals or not: the engine's own folding would take the long s of `yeſ` for an s."""
+    """A pattern for ASCII words in capitals or not: the engine's own folding takes the long s of `yeſ` for an s."""
     return re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", words)
 
 
