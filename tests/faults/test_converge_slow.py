@@ -28,7 +28,7 @@ from .lab import ORDERS, Lab
 from .mutants import Mutant
 
 ONCE_FAILED: tuple[int, ...] = ()  # numbers of companies
-HISTORIES = [*ONCE_FAILED, *range(501, 501 + int(os.environ.get("FAULT_HISTORIES", "2")))]
+HISTORIES = [*ONCE_FAILED, *range(501, 501 + int(os.environ.get("FAULT_HISTORIES", "1")))]
 PUBLISHED = (0, 4)
 REFUNDS = "refund_id,order_id,refunded_at,amount,currency_code\n"
 
