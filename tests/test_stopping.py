@@ -28,6 +28,14 @@ finally:
 """
 
 
+@pytest.fixture(autouse=True)
+def is_heard():
+    """What a shell starts in the background ignores Ctrl-C, and so would everything that it starts in turn."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_interrupts_the_body(number):
     before = signal.getsignal(signal.SIGTERM)
