@@ -124,7 +124,7 @@ def measure_speed(work: Path, file_count: int, rows_per_file: int) -> list[tuple
     pairs = []
     for _ in range(_TURNS):
         for made in set(home.iterdir()) - {home / "landing"}:
-            shutil.rmtree(made)
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
         alone = float(child("read", str(folder))[0])
         seconds, taken, _ = child("take", str(home))
         pairs.append((alone / float(seconds), alone, float(seconds)))
