@@ -27,7 +27,7 @@ test: $(VENV)/installed ## lint, unit, property and pipeline tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-faults: $(VENV)/installed ## every fault of the catalogue, and the table of what was seen
-	$(BIN)/python -m pytest tests/faults -m faults -n 2 --dist loadfile --no-loadscope-reorder --write-fault-table
+	$(BIN)/python -m pytest tests/faults -m faults -n 3 --dist loadfile --no-loadscope-reorder --write-fault-table
 
 lint: $(VENV)/installed ## the rules that tools can keep
 	$(BIN)/ruff check .

@@ -64,7 +64,7 @@ class Lab:
 
     def __init__(
         self, folder: Path, code: Path = TESTS.parent, settings: Sequence[str] | None = None,
-        extracts: Path | None = EXTRACTS,
+        extracts: Path | None = EXTRACTS, sources: Sequence[str] = SOURCES,
     ) -> None:  # fmt: skip
         self.code = code
         self.folder, self.disk, self.landing = folder, folder / "disk", folder / "landing"
@@ -75,7 +75,7 @@ class Lab:
         else:
             shutil.copytree(extracts, self.landing, ignore=shutil.ignore_patterns("README.md", "cxw.toml"))
         lines = [(EXTRACTS / "cxw.toml").read_text(), "threads = 1"] if settings is None else [*settings]
-        lines += [f'landing = "{self.landing}"', "settle_seconds = 0", f"sources = {SOURCES!r}", ""]
+        lines += [f'landing = "{self.landing}"', "settle_seconds = 0", f"sources = {[*sources]!r}", ""]
         (self.home / "cxw.toml").write_text("\n".join(lines))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(TESTS)])}
         self._server = subprocess.Popen(

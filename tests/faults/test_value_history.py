@@ -5,13 +5,9 @@ third merges two contacts. The fourth corrects a line, revises a file, deletes a
 """
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -19,10 +15,10 @@ import pytest
 from orchestration.cli_explain import LISTS
 from orchestration.identity_decisions import PAIR
 from orchestration.settings import Settings
-from tests.conftest import make_home
+
+from .lab import SOURCES, Lab
 
 pytestmark = pytest.mark.pipeline
-ROOT = Path(__file__).parent.parent.parent
 CANARIES = ("kanarie.person@example.org", "Kanarievogel", "+49 30 7770815", "Vogelsang-Kanarie", "kanarie-amount-17")
 ORDERS = "order_id,customer_id,email,ordered_at,status,currency_code,total_amount,source_channel,updated_at"
 CONTACTS = "contact_id,email,phone,first_name,last_name,country_code,created_at,updated_at,merged_into_contact_id"
@@ -31,23 +27,24 @@ CONTACTS = "contact_id,email,phone,first_name,last_name,country_code,created_at,
 class Told:
     """What the cycles of one home printed, and what readers saw after each."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings, self.output, self.restated = settings, "", {}
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.output, self.restated = lab, "", {}
+
+    @property
+    def settings(self) -> Settings:
+        return self.lab.settings
 
     def deliver(self, table: str, name: str, *lines: str) -> None:
         path = self.settings.landing.joinpath(*table.split(".")) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def run(self, cycle: str, *command: str) -> str:
-        words = [sys.executable, "-c", "from orchestration.cli import main; main()", "--home", str(self.settings.home)]
-        words += command or ("--debug", "run")
-        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ})
-        self.output += done.stdout + done.stderr
-        assert done.returncode in (0, 4), done.stdout + done.stderr
+    def run(self, cycle: str, *command: str) -> None:
+        ended = self.lab.cxw(*(command or ("--debug", "run")))
+        self.output += ended.said
+        assert ended.code in (0, 4), ended.said
         if not command:
             self.restated[cycle] = self.new_restatements()
-        return done.stdout
 
     def ask(self, sql: str) -> list[tuple]:
         path = (self.settings.published / "current" / "cxw.duckdb").resolve()
@@ -63,7 +60,7 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    told = Told(make_home(tmp_path_factory.mktemp("history")))
+    told = Told(Lab(tmp_path_factory.mktemp("history"), sources=[*SOURCES, "identity"]))
     told.run("first")
     email, first_name, phone, last_name, amount = CANARIES
     good = [
@@ -111,6 +108,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     )  # fmt: skip
     told.run("corrections")
     yield told
+    told.lab.close()
 
 
 @pytest.mark.fault("F35", "F39", done="a cycle with one new day", seen="no period that was over is restated")
@@ -167,8 +165,8 @@ def test_a_missing_day_stops_what_is_final(told: Told) -> None:
 )  # fmt: skip
 def test_planted_values_stay_where_they_belong(told: Told) -> None:
     home = told.settings.home
-    kept = [home / "raw", home / "quarantine", home / "build", told.settings.landing]
-    held = b"".join(path.read_bytes() for path in sorted(home.rglob("*.csv")))
+    kept = [home / "raw", home / "quarantine", home / "build"]
+    held = b"".join(path.read_bytes() for path in sorted(told.settings.landing.rglob("*.csv")))
     assert all(canary.encode() in held for canary in CANARIES), "the test plants what it looks for"
     looked = 0
     for path in sorted(home.rglob("*")):
