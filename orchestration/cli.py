@@ -22,6 +22,7 @@ import click
 from orchestration.cli_explain import explain
 from orchestration.cli_identity import identity
 from orchestration.cli_records import gaps, home_settings, quarantine, read_day, snapshots
+from orchestration.garbage import look_rarely
 from orchestration.stopping import STOPPED
 
 if TYPE_CHECKING:
@@ -213,6 +214,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
     arguments = sys.argv[1:] if arguments is None else arguments
     is_debug = "--debug" in arguments
+    look_rarely()
     try:
         sys.exit(cxw.main(arguments, prog_name="cxw", standalone_mode=False))
     except click.ClickException as wrong:

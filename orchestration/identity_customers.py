@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,8 +109,10 @@ def people(
     ids = column(members, "source_id")
     shown = [opaque_ids(ids.slice(0, len(record_rows)), id_secret), ids.slice(len(record_rows))]
     members = members.set_column(_MEMBER.index("source_id"), "source_id", pa.concat_arrays(shown))
-    guest_nodes, guests = _guests(links, event_rows, parts[1])
-    record_evidence, customer_evidence = _evidence(links, guest_nodes, number[of_record], len(known))
+    with ThreadPoolExecutor(1) as beside:
+        keys = beside.submit(member_keys, members.take(pa.array(holder)))
+        guest_nodes, guests = _guests(links, event_rows, parts[1])
+        record_evidence, customer_evidence = _evidence(links, guest_nodes, number[of_record], len(known))
     return People(
         records=records,
         mentions=mentions,
@@ -121,7 +124,7 @@ def people(
         is_record_id=_is_record_id(mentions, links),
         id_records=_one_record_for_each_id(links.own_node[record_rows], is_linking[record_rows]),
         holder=holder,
-        keys=member_keys(members.take(pa.array(holder))),
+        keys=keys.result(),
         guests=guests + len(record_rows),
         event_kinds=column(mentions, "identifier_kind").take(pa.array(event_rows)),
         record_evidence=record_evidence[record_rows],

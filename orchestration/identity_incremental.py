@@ -69,19 +69,25 @@ def refresh(
     with warehouse.connect() as connection:
         state = IdentityState(connection, settings, ledger.secret("record ids"))
         state.judge(judged_pairs)
+        rows = state.read()
         try:
-            _refresh_touched(settings, ledger, state, snapshot_id, published)
+            _refresh_touched(settings, ledger, state, rows, snapshot_id, published)
         except _InDoubt:
-            _refresh_all(settings, ledger, state, snapshot_id, published, judged_pairs)
+            _refresh_all(settings, ledger, state, rows, snapshot_id, published, judged_pairs)
         tables = (*BY_PART, "retired_customer_keys")
         counts = [connection.execute(f"select count(*) from identity_output.{name}").fetchone()[0] for name in tables]
         return dict(zip(tables, counts, strict=True))
 
 
 def _refresh_all(
-    settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path, judged_pairs: pa.Table
+    settings: Settings,
+    ledger: Ledger,
+    state: IdentityState,
+    rows: dict[str, pa.Table],
+    snapshot_id: str,
+    published: Path,
+    judged_pairs: pa.Table,
 ) -> None:
-    rows = {entity: state.read(entity) for entity in INPUTS}
     connection = state.connection
     with _transaction(connection), _beside() as write:
         found = identity.find(**_inputs(rows), settings=settings, judged_pairs=judged_pairs, id_secret=state.id_secret)
@@ -101,7 +107,12 @@ def _refresh_all(
 
 
 def _refresh_touched(
-    settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path
+    settings: Settings,
+    ledger: Ledger,
+    state: IdentityState,
+    now: dict[str, pa.Table],
+    snapshot_id: str,
+    published: Path,
 ) -> None:
     """Look at the touched parts only.
 
@@ -111,14 +122,14 @@ def _refresh_touched(
     connection = state.connection
     if not state.is_usable():
         raise _InDoubt
-    compared = state.compare()
+    compared = state.compare(now)
     if not compared.is_one_to_one:
         raise _InDoubt
-    appeared = {entity: state.read(entity, "appeared") for entity in INPUTS}
-    wanted = state.touch(_values(appeared, settings), appeared)
+    appeared = state.among(now, "appeared")
+    wanted = state.touch(_values(appeared, settings), appeared, now)
     if wanted > _MOST_TOUCHED * compared.row_count:
         raise _InDoubt
-    rows = {entity: state.read(entity, "wanted") for entity in INPUTS}
+    rows = state.among(now, "wanted")
     ids = [chunk for entity, name in ENTITIES.items() for chunk in rows[entity].column(name).chunks]
     result = identity.resolve(
         **_inputs(rows),

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from orchestration import rule_engine
 from orchestration.errors import CxwError
+from orchestration.garbage import look_rarely
 from orchestration.rule_engine import Finding
 from orchestration.rules import Rule
 
@@ -100,6 +101,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent decides
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not mix with answers
+    look_rarely()
     rule_engine.warm_up()
     import pyarrow as pa
 

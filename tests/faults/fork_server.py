@@ -22,6 +22,9 @@ _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
 
 def warm(home: Path) -> None:
+    from orchestration.garbage import look_rarely
+
+    look_rarely()
     import dagster_dbt  # noqa: F401
     import duckdb  # noqa: F401
     import great_expectations.expectations.core

@@ -39,7 +39,7 @@ while not stop.exists():
             assert len(rows) == 3 and len({row[0] for row in rows}) == 1, rows
             assert rows[0][2:] == rows[1][2:] and rows[0][2] == int(rows[0][0][:6]) and rows[0][3] == 100, rows
             seen.append(rows[0][0])
-            time.sleep(0.02)
+            time.sleep(0.2)  # sixteen without a pause would leave the publisher no processor
 print(json.dumps(seen))
 """
 
