@@ -22,7 +22,7 @@ from orchestration.identity_evidence import Links, link
 from orchestration.identity_findings import findings
 from orchestration.identity_ids import opaque_ids
 from orchestration.identity_links import customer_links
-from orchestration.identity_values import TEXT, column, flags, present
+from orchestration.identity_values import TEXT, column, flags, present, text_column
 from orchestration.settings import Settings
 
 _EVIDENCE_COLUMNS = (
@@ -161,27 +161,28 @@ def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa
         own_id = ENTITIES[entity]
         delivered = set(table.column_names) - {own_id}  # a contact's own id is no evidence of another one
         evidence = {
-            name: column(table, name) if name in delivered else pa.nulls(len(table), TEXT) for name in _EVIDENCE_COLUMNS
+            name: text_column(table, name) if name in delivered else pa.nulls(len(table), TEXT)
+            for name in _EVIDENCE_COLUMNS
         }
         is_dated = "updated_at" in delivered
-        version_at = column(table, "updated_at") if is_dated else pa.nulls(len(table), pa.timestamp("us"))
+        version_at = table.column("updated_at") if is_dated else pa.nulls(len(table), pa.timestamp("us"))
         has_target = pc.is_valid(present(evidence["merged_into_contact_id"])).to_numpy(zero_copy_only=False)
         parts.append(
             pa.table(
                 {
-                    "source_system": column(table, "source_system"),
+                    "source_system": text_column(table, "source_system"),
                     "source_table": pa.repeat(entity, len(table)),
-                    "source_id": column(table, own_id),
+                    "source_id": text_column(table, own_id),
                     "id_kind": pa.repeat(own_id, len(table)),
-                    "id_namespace": column(table, "id_namespace"),
-                    "seen_at": column(table, "created_at").cast(pa.timestamp("us")),
+                    "id_namespace": text_column(table, "id_namespace"),
+                    "seen_at": table.column("created_at").cast(pa.timestamp("us")),
                     "version_at": version_at.cast(pa.timestamp("us")),
                     **evidence,
                     "is_linking": pa.array(~flags(table, "is_deleted") | has_target),
                 }
             )
         )
-    return pa.concat_tables(parts).combine_chunks()
+    return pa.concat_tables(parts).combine_chunks()  # the only copy
 
 
 def components(links: Links) -> np.ndarray:

@@ -41,7 +41,6 @@ INPUTS = {
     "customers": "int_customers__unioned",
     "mentions": "int_identity__mentions",
 }
-OWN_ID = {entity: quote(name) for entity, name in ENTITIES.items()}
 FINGERPRINT = "_fingerprint"
 _TABLES = """
     create schema if not exists identity_state;
@@ -172,10 +171,12 @@ class IdentityState:
 
     def _name_judged(self, appeared: Mapping[str, pa.Table], rows: Mapping[str, pa.Table]) -> None:
         """Temporary table `named` (fingerprint): records of pairs that changed in any way, or whose record came."""
+        import pyarrow.compute as pc
+
         self.connection.execute("create or replace temp table came (system varchar, entity varchar, id varchar)")
-        for entity, own_id in OWN_ID.items():
+        for entity, own_id in ENTITIES.items():
             self.connection.register("incoming", appeared[entity])
-            self.connection.execute(f"insert into came select source_system, '{entity}', {own_id} from incoming")
+            self.connection.execute(f"insert into came select source_system, '{entity}', {quote(own_id)} from incoming")
         pairs, known = "select * from temp.judged", "select * from identity_state.judged"
         self.connection.execute(f"""
             create or replace temp table judged_again as
@@ -190,11 +191,14 @@ class IdentityState:
             select right_source_system, right_source_table, right_source_id from judged_again;
             create or replace temp table named (fingerprint ubigint);
         """)
-        for entity, own_id in OWN_ID.items():
+        for entity, own_id in ENTITIES.items():
             members = f"select system, id from members where entity = '{entity}'"
-            self.connection.register("incoming", rows[entity])
+            ids = self.connection.execute(f"select id from ({members})").to_arrow_table().column("id")
+            has_id = pc.is_in(rows[entity].column(own_id), ids)
+            self.connection.register("incoming", rows[entity].filter(has_id))
             self.connection.execute(
-                f"insert into named select {FINGERPRINT} from incoming where (source_system, {own_id}) in ({members})"
+                f"insert into named select {FINGERPRINT} from incoming"
+                f" where (source_system, {quote(own_id)}) in ({members})"
             )
 
     def begin(self) -> None:

@@ -107,13 +107,17 @@ def distinct(numbers: np.ndarray) -> np.ndarray:
 
 def column(table: pa.Table, name: str) -> pa.Array:
     """One column in one piece; text as text, whatever width the engine gave it."""
-    chunks = table.column(name)
+    chunks = text_column(table, name)
     if chunks.num_chunks == 1:  # joining one piece would copy it
-        combined = chunks.chunk(0)
-    else:
-        combined = pa.concat_arrays(chunks.chunks) if chunks.num_chunks else pa.array([], chunks.type)
-    is_text = pa.types.is_large_string(combined.type) or pa.types.is_null(combined.type)
-    return combined.cast(TEXT) if is_text else combined
+        return chunks.chunk(0)
+    return pa.concat_arrays(chunks.chunks) if chunks.num_chunks else pa.array([], chunks.type)
+
+
+def text_column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """The same in the pieces that it came in, for where they are joined later."""
+    chunks = table.column(name)
+    is_text = pa.types.is_large_string(chunks.type) or pa.types.is_null(chunks.type)
+    return chunks.cast(TEXT) if is_text else chunks
 
 
 def flags(table: pa.Table, name: str) -> np.ndarray:
