@@ -67,30 +67,23 @@ def refresh(
         judged_pairs: see `identity.resolve`.
         published: `core.customer_identities` of the snapshot now served; there is no such file before the first.
     """
-    with warehouse.connect() as connection:
+    with warehouse.connect() as connection, _beside() as meanwhile:
+        meanwhile(importlib.import_module, "scipy.sparse.csgraph")  # 0.2 s that the engine leaves free
         state = IdentityState(connection, settings, ledger.secret("record ids"))
         state.judge(judged_pairs)
-        with _beside() as meanwhile:
-            meanwhile(importlib.import_module, "scipy.sparse.csgraph")  # 0.2 s that the engine leaves free
-            rows = state.read()
         try:
-            _refresh_touched(settings, ledger, state, rows, snapshot_id, published)
+            _refresh_touched(settings, ledger, state, snapshot_id, published)
         except _InDoubt:
-            _refresh_all(settings, ledger, state, rows, snapshot_id, published, judged_pairs)
+            _refresh_all(settings, ledger, state, snapshot_id, published, judged_pairs)
         tables = (*BY_PART, "retired_customer_keys")
         counts = [connection.execute(f"select count(*) from identity_output.{name}").fetchone()[0] for name in tables]
         return dict(zip(tables, counts, strict=True))
 
 
 def _refresh_all(
-    settings: Settings,
-    ledger: Ledger,
-    state: IdentityState,
-    rows: dict[str, pa.Table],
-    snapshot_id: str,
-    published: Path,
-    judged_pairs: pa.Table,
+    settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path, judged_pairs: pa.Table
 ) -> None:
+    rows = {entity: state.read(entity) for entity in INPUTS}
     connection = state.connection
     with _transaction(connection), _beside() as write:
         found = identity.find(**_inputs(rows), settings=settings, judged_pairs=judged_pairs, id_secret=state.id_secret)
@@ -110,12 +103,7 @@ def _refresh_all(
 
 
 def _refresh_touched(
-    settings: Settings,
-    ledger: Ledger,
-    state: IdentityState,
-    now: dict[str, pa.Table],
-    snapshot_id: str,
-    published: Path,
+    settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path
 ) -> None:
     """Look at the touched parts only.
 
@@ -125,14 +113,14 @@ def _refresh_touched(
     connection = state.connection
     if not state.is_usable():
         raise _InDoubt
-    compared = state.compare(now)
+    compared = state.compare()
     if not compared.is_one_to_one:
         raise _InDoubt
-    appeared = state.among(now, "appeared")
-    wanted = state.touch(_values(appeared, settings), appeared, now)
+    appeared = {entity: state.read(entity, "appeared") for entity in INPUTS}
+    wanted = state.touch(_values(appeared, settings), appeared)
     if wanted > _MOST_TOUCHED * compared.row_count:
         raise _InDoubt
-    rows = state.among(now, "wanted")
+    rows = {entity: state.read(entity, "wanted") for entity in INPUTS}
     ids = [chunk for entity, name in ENTITIES.items() for chunk in rows[entity].column(name).chunks]
     result = identity.resolve(
         **_inputs(rows),
@@ -261,6 +249,6 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
     else:
         connection.commit()
-        connection.execute("checkpoint")
+        connection.execute("checkpoint")  # now, and not when the file is closed: it would look for a compression then
     finally:
         connection.execute("set force_compression = 'auto'; set preserve_insertion_order = true")

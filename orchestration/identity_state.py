@@ -41,6 +41,7 @@ INPUTS = {
     "customers": "int_customers__unioned",
     "mentions": "int_identity__mentions",
 }
+OWN_ID = {entity: quote(name) for entity, name in ENTITIES.items()}
 FINGERPRINT = "_fingerprint"
 _TABLES = """
     create schema if not exists identity_state;
@@ -79,52 +80,35 @@ class IdentityState:
         ).fetchall()
         return bool(known) and self._run() == [(self.made_with,)]
 
-    def read(self) -> dict[str, pa.Table]:
-        """Rows of every input with their fingerprints. An input is a view: it is asked once, whatever comes of it."""
-        return {entity: self.connection.execute(self._select(entity)).to_arrow_table() for entity in INPUTS}
+    def read(self, entity: str, wanted: str | None = None) -> pa.Table:
+        """Rows of one input with their fingerprints: all, or those of temporary table `wanted` (fingerprint)."""
+        selected = self._select(entity, ", ".join(quote(name) for name, _ in self.columns[entity]) + ", ")
+        if wanted:
+            selected += f" where {self._hash(entity)} in (select fingerprint from {wanted})"
+        return self.connection.execute(selected).to_arrow_table()
 
-    def compare(self, rows: Mapping[str, pa.Table]) -> Comparison:
-        """Hold the rows of now against those of the state: temporary table `compared` (now, place, known, part).
-
-        Args:
-            rows: what `read` gave; `place` is the position of a row when all inputs follow each other.
-        """
-        import numpy as np
-        import pyarrow as pa
-
-        chunks = [chunk for table in rows.values() for chunk in table.column(FINGERPRINT).chunks]
-        now = pa.chunked_array(chunks, pa.uint64())
-        self.connection.register("now_rows", pa.table({"now": now, "place": np.arange(len(now))}))
-        self.connection.execute("""
+    def compare(self) -> Comparison:
+        """Hold the rows of now against those of the state: temporary table `compared` (now, known, part)."""
+        union = " union all ".join(self._select(entity) for entity in INPUTS)
+        self.connection.execute(f"create or replace temp table now_rows as {union}")
+        self.connection.execute(f"""
             create or replace temp table compared as
-            select now_rows.now, now_rows.place, known.fingerprint as known, known.part
-            from now_rows full join identity_state.rows as known on known.fingerprint = now_rows.now;
+            select now_rows.{FINGERPRINT} as now, known.fingerprint as known, known.part
+            from now_rows full join identity_state.rows as known on known.fingerprint = now_rows.{FINGERPRINT};
             create or replace temp table appeared as
-            select now as fingerprint, place from compared where known is null;
+            select now as fingerprint from compared where known is null;
         """)
         counts = """
             select
-                (select count(*) from identity_state.rows),
+                (select count(*) from now_rows), (select count(*) from identity_state.rows),
                 count(now), count(known), count(*) filter (known is null), count(*) filter (now is null),
                 (select count(distinct fingerprint) from appeared)
             from compared
         """
-        known, now_joined, known_joined, appeared, vanished, different = self._one(counts)
+        now, known, now_joined, known_joined, appeared, vanished, different = self._one(counts)
         # A fingerprint twice on one side of the join makes rows of the other side come out more than once.
-        is_one_to_one = len(now) == now_joined and known == known_joined and appeared == different
-        return Comparison(len(now), appeared, vanished, is_one_to_one)
-
-    def among(self, rows: Mapping[str, pa.Table], chosen: str) -> dict[str, pa.Table]:
-        """Those of the rows whose places are in temporary table `chosen`: `appeared` or `wanted`."""
-        import numpy as np
-
-        places = np.sort(self.connection.execute(f"select place from {chosen}").fetchnumpy()["place"])
-        some, first = {}, 0
-        for entity, table in rows.items():
-            low, high = np.searchsorted(places, (first, first + len(table)))
-            some[entity] = table.take(places[low:high] - first)
-            first += len(table)
-        return some
+        is_one_to_one = now == now_joined and known == known_joined and appeared == different
+        return Comparison(now, appeared, vanished, is_one_to_one)
 
     def judge(self, pairs: pa.Table) -> None:
         """Temporary table `judged`: the judged pairs of now."""
@@ -140,22 +124,19 @@ class IdentityState:
         query = "select * from temp.judged where left_source_id in (select source_id from incoming)"
         return self.connection.execute(query).to_arrow_table()
 
-    def touch(
-        self, values: Mapping[str, pa.Array], appeared: Mapping[str, pa.Table], rows: Mapping[str, pa.Table]
-    ) -> int:
-        """Temporary tables `touched` (part) and `wanted` (place): what the changes can have anything to do with.
+    def touch(self, values: Mapping[str, pa.Array], appeared: Mapping[str, pa.Table]) -> int:
+        """Temporary tables `touched` (part) and `wanted` (fingerprint): what the changes can have anything to do with.
 
         Args:
             values: normal forms on the rows that appeared, by kind.
             appeared: those rows, by entity. Whoever is judged together with one of them is touched too.
-            rows: all rows.
 
         Returns how many rows of now are touched, those that appeared included.
         """
         self.connection.execute("create or replace temp table asked (value_hash ubigint)")
         for kind, texts in values.items():
             self._insert("temp.asked", _hashes(kind), {"value": texts})
-        self._name_judged(appeared, rows)
+        self._name_judged(appeared)
         self.connection.execute("""
             create or replace temp table touched as
             select part from compared where now is null and part >= 0
@@ -164,19 +145,17 @@ class IdentityState:
             union
             select part from identity_state.values where value_hash in (select value_hash from asked);
             create or replace temp table wanted as
-            select place from compared
+            select now as fingerprint from compared
             where now is not null and (known is null or part in (select part from touched));
         """)
         return self._one("select count(*) from wanted")[0]
 
-    def _name_judged(self, appeared: Mapping[str, pa.Table], rows: Mapping[str, pa.Table]) -> None:
+    def _name_judged(self, appeared: Mapping[str, pa.Table]) -> None:
         """Temporary table `named` (fingerprint): records of pairs that changed in any way, or whose record came."""
-        import pyarrow.compute as pc
-
         self.connection.execute("create or replace temp table came (system varchar, entity varchar, id varchar)")
-        for entity, own_id in ENTITIES.items():
+        for entity, own_id in OWN_ID.items():
             self.connection.register("incoming", appeared[entity])
-            self.connection.execute(f"insert into came select source_system, '{entity}', {quote(own_id)} from incoming")
+            self.connection.execute(f"insert into came select source_system, '{entity}', {own_id} from incoming")
         pairs, known = "select * from temp.judged", "select * from identity_state.judged"
         self.connection.execute(f"""
             create or replace temp table judged_again as
@@ -191,14 +170,10 @@ class IdentityState:
             select right_source_system, right_source_table, right_source_id from judged_again;
             create or replace temp table named (fingerprint ubigint);
         """)
-        for entity, own_id in ENTITIES.items():
+        for entity, own_id in OWN_ID.items():
             members = f"select system, id from members where entity = '{entity}'"
-            ids = self.connection.execute(f"select id from ({members})").to_arrow_table().column("id")
-            has_id = pc.is_in(rows[entity].column(own_id), ids)
-            self.connection.register("incoming", rows[entity].filter(has_id))
             self.connection.execute(
-                f"insert into named select {FINGERPRINT} from incoming"
-                f" where (source_system, {quote(own_id)}) in ({members})"
+                f"insert into named {self._select(entity)} where (source_system, {own_id}) in ({members})"
             )
 
     def begin(self) -> None:
@@ -250,9 +225,11 @@ class IdentityState:
         read = MENTION_COLUMNS if entity == "mentions" else RECORD_COLUMNS
         return tuple(sorted((row[0], row[1]) for row in described if row[0] in read))
 
-    def _select(self, entity: str) -> str:
-        names = ", ".join(quote(name) for name, _ in self.columns[entity])
-        return f"select {names}, hash('{entity}', {names}) as {FINGERPRINT} from conformed.{INPUTS[entity]}"
+    def _hash(self, entity: str) -> str:
+        return f"hash('{entity}', {', '.join(quote(name) for name, _ in self.columns[entity])})"
+
+    def _select(self, entity: str, columns: str = "") -> str:
+        return f"select {columns}{self._hash(entity)} as {FINGERPRINT} from conformed.{INPUTS[entity]}"
 
     def _run(self) -> list[tuple[str]]:
         return self.connection.execute("select made_with from identity_state.run").fetchall()
