@@ -175,14 +175,14 @@ TOTALS = {
 }
 
 
-@pytest.mark.fault("C17", "F77", done="the same deliveries read in Auckland, UTC and Los Angeles",
+@pytest.mark.fault("C17", "F77", done="the same deliveries read in Auckland and in Los Angeles",
                    seen="days differ, no event is lost or counted twice")  # fmt: skip
 def test_a_shifted_zone_neither_loses_nor_doubles(new_lab: Callable[[str], Lab]) -> None:
     lab, found, days = new_lab("zones"), [], []
     subject = replace(company(HISTORIES[0]), overrides={"reporting_currency": "EUR"})
     one_currency = subject.with_rows(lambda _, row: {**row, "currency_code": "EUR"} if "currency_code" in row else row)
     write_landing(one_currency, lab.landing)
-    for zone in ("Pacific/Auckland", "UTC", "America/Los_Angeles"):
+    for zone in ("Pacific/Auckland", "America/Los_Angeles"):
         ended = lab.cxw("rebuild" if found else "run", CXW_REPORTING_ZONE=zone, CXW_REPORTING_CURRENCY="EUR")
         assert ended.code in PUBLISHED, ended.said
         path = (lab.settings.published / "current" / "cxw.duckdb").resolve()
@@ -190,8 +190,8 @@ def test_a_shifted_zone_neither_loses_nor_doubles(new_lab: Callable[[str], Lab])
             read = "select {} from {}"
             found.append([connection.execute(read.format(what, of)).fetchall() for of, what in TOTALS.items()])
             days.append(connection.execute("select * from core.fct_orders order by order_key").fetchall())
-    assert found[0] == found[1] == found[2]
-    assert days[0] != days[2], "a zone that moves no order's day shows nothing"
+    assert found[0] == found[1]
+    assert days[0] != days[1], "a zone that moves no order's day shows nothing"
 
 
 # One gate alone is not enough: the door, the ledger's held dates and the window all ask what failed.
