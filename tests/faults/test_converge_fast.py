@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import itertools
 import os
 import random
 import shutil
@@ -25,6 +26,7 @@ import pytest
 from deliveries import Home, column, open_home
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from orchestration import cadence, landing, warehouse
@@ -64,15 +66,27 @@ class Crash(BaseException):
 
 
 def as_line(row: Row) -> str:
-    key, version, amount, note, deleted = row
-    return ",".join(
-        ["" if v is None else f'"{v}"' if "," in str(v) else str(v).lower() if isinstance(v, bool) else str(v)
-         for v in (key, version, amount, note, deleted)]
-    )  # fmt: skip
+    return ",".join(map(as_cell, row))
+
+
+def as_cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f'"{text}"' if "," in text else text
 
 
 def as_csv(lines: list[str]) -> bytes:
     return ("\n".join([HEADER, *lines]) + "\n").encode()
+
+
+def alone(row: Row, revision: int) -> bytes:
+    """A file of one row. Its columns are in an order of the revision's own: the same bytes again would be no delivery,
+    and the row would keep the revision that came first."""
+    places = list(itertools.permutations(range(len(row))))[revision]
+    names = HEADER.split(",")
+    lines = (",".join(names[place] for place in places), ",".join(as_cell(row[place]) for place in places))
+    return ("\n".join(lines) + "\n").encode()
 
 
 def row_hash(row: Row) -> str:
@@ -228,7 +242,7 @@ class Warehouse(RuleBasedStateMachine):
         pieces = [(day, revision, row) for day, revision, sent in self.history for row in sent]
         random.Random(len(pieces)).shuffle(pieces)
         for number, (day, revision, row) in enumerate([*pieces, *pieces[:3]]):
-            home.put(as_csv([as_line(row)]), f"part{number}_{day}.r{revision}.csv", day)
+            home.put(alone(row, revision), f"part{number}_{day}.r{revision}.csv", day)
         home.ingest()
         assert in_force(home) == expected(self.history)
         home.ledger.close()
@@ -258,6 +272,15 @@ def test_any_history_converges() -> None:
 @pytest.mark.fault("C1", done="25 random histories, no dbt", seen="as in the long form")
 def test_a_few_histories_converge() -> None:
     run(25, derandomize=True)
+
+
+@pytest.mark.fault("C1", "C3", done="a row sent in two revisions of a day, another of its key in the second only",
+                   seen="the revision counts, and not which file came first; a history that once failed")  # fmt: skip
+def test_a_row_of_two_revisions_counts_in_the_newer_one() -> None:
+    state, quoted = Warehouse(), ("ä", None, None, "naïve, «quoted»", None)
+    state.deliver(bad=False, day=FIRST, sent=[("a", None, None, "", None)] * 3 + [quoted], suffix="")
+    state.deliver(bad=False, day=FIRST, sent=[("ä", None, None, "", False), quoted], suffix="")
+    state.teardown()
 
 
 @pytest.mark.fault("L1", "L2", "L3", "L4", done="the SQL of precedence on random histories",
@@ -327,4 +350,6 @@ def test_a_mutant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module(mutant.module), mutant.function, mutant.function_mutated())
     with pytest.raises(BaseException) as caught:
         run(150, phases=[Phase.generate], derandomize=True)
-    assert "AssertionError" in repr(caught.value) or isinstance(caught.value, (AssertionError, ExceptionGroup))
+    # Flaky: the mutant leaves the answer to chance, and the history that failed fails elsewhere when it is tried again.
+    failures = (AssertionError, ExceptionGroup, Flaky)
+    assert "AssertionError" in repr(caught.value) or isinstance(caught.value, failures)
