@@ -12,10 +12,12 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+Cxw = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
 HEADER = "order_id,customer_id,ordered_at,status,currency_code,total_amount,source_channel,updated_at"
 REVENUE = (
     "select date, source_channel, order_count, ordered_revenue_amount"
@@ -27,11 +29,20 @@ RESTATED = (
 )
 
 
+def in_a_process(words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Exit code of `cxw` with these words, and what it said: first its output, then its errors."""
+    command = [sys.executable, "-c", "from orchestration.cli import main; main()", *words]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, **environment}
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
 class Walk:
     """One home, and the text of what was typed and answered."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.lines = home, []
+    def __init__(self, home: Path, cxw: Cxw) -> None:
+        self.home, self.cxw, self.lines = home, cxw, []
 
     def say(self, *lines: str) -> None:
         self.lines += ["", *lines]
@@ -43,14 +54,12 @@ class Walk:
             self.lines += ["", "```text", f"$ cat {folder}/{name}", *lines, "```"]
 
     def type(self, *words: str, expected: int = 0) -> None:
-        command = [sys.executable, "-c", "from orchestration.cli import main; main()", *words]
-        environment = {**os.environ, "CXW_HOME": str(self.home), "COLUMNS": "200"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
-        if done.returncode != expected:
-            sys.exit(f"cxw {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        code, said = self.cxw(words, {"CXW_HOME": str(self.home), "COLUMNS": "200"})
+        if code != expected:
+            sys.exit(f"cxw {' '.join(words)} ended with {code}\n{said}")
         typed = " ".join(f'"{word}"' if " " in word else word for word in words)
-        answer = [self._lasting(line) for line in (done.stdout + done.stderr).rstrip().splitlines()]
-        self.lines += ["", "```text", f"$ cxw {typed}", *answer, f"(exit code {done.returncode})", "```"]
+        answer = [self._lasting(line) for line in said.rstrip().splitlines()]
+        self.lines += ["", "```text", f"$ cxw {typed}", *answer, f"(exit code {code})", "```"]
 
     def _lasting(self, line: str) -> str:
         """The line without what another run would say differently."""
@@ -60,10 +69,9 @@ class Walk:
         return re.sub(r", \d+ h old", "", line).rstrip()
 
 
-def walk(folder: Path) -> str:
-    from tests.conftest import make_home
-
-    steps = Walk(make_home(folder).home)
+def walk(home: Path, cxw: Cxw = in_a_process) -> str:
+    """The page, from a home of `conftest.make_home`."""
+    steps = Walk(home, cxw)
     steps.lines = [
         "# A bad day, recorded",
         "",
@@ -123,5 +131,7 @@ def _newest_number(home: Path) -> str:
 
 
 if __name__ == "__main__":
+    from tests.conftest import make_home
+
     with tempfile.TemporaryDirectory() as folder:
-        sys.stdout.write(walk(Path(folder)))
+        sys.stdout.write(walk(make_home(Path(folder)).home))

@@ -2,7 +2,8 @@
 
 A cycle costs twelve seconds of imports before it does anything; a matrix of crashes cannot pay that each time. The
 server opens no database and starts no thread of ours before it forks, so that a child is as good as a fresh process.
-Lines in: {"arguments": […], "environment": {…}, "output": path, "seconds": n}. Lines out: {"code": …, "seconds": …};
+Lines in: {"arguments": […], "environment": {…}, "output": path, "seconds": n}, and `errors`, a path, where what is said
+there must stay apart. Lines out: {"code": …, "seconds": …};
 a negative code is the signal that ended the child, -9 also when it took longer than `seconds`.
 """
 
@@ -120,6 +121,8 @@ def _be_cxw(home: Path, folder: Path, order: dict) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
+    if order.get("errors"):
+        output = os.open(order["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 2)
     os.environ.update(order.get("environment", {}))
     if order.get("without_network"):
