@@ -18,7 +18,7 @@ from orchestration.backlog import HELD, stale, typed_path
 from orchestration.contracts import Contract
 from orchestration.errors import CxwError
 from orchestration.extracts import RowRules
-from orchestration.filenames import printable
+from orchestration.filenames import format_of, printable
 from orchestration.intake import Candidate, scan, settle
 from orchestration.ledger import Ledger
 from orchestration.ledger_rows import Delivery, Sighting
@@ -29,6 +29,7 @@ from orchestration.typed_files import read_deliveries
 from orchestration.vanishing import hold_vanished
 
 _BATCH_FILES = 1000
+_NAME_REFUSED = "E-LND-008"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def ingest(
     started = time.monotonic()
     known = ledger.deliveries(contract.source, contract.table)
     old = [each for each in known if force and each.sha256 and each.state != "duplicate"]
-    old = [each for each in old if each.reason_code != "E-LND-008"]  # refused for its name: its bytes were never read
+    old = [each for each in old if each.reason_code != _NAME_REFUSED]
     reasons = [] if old else stale(contract, settings, ledger, known)
     old = [each for each in old or [each for each, why in reasons if why != HELD]
            if _is_wanted(each.extract_date, extract_dates)]  # fmt: skip
@@ -100,9 +101,16 @@ def ingest(
     waiting = [candidate.sighting.file_name for candidate in seen.waiting]
     for begin in range(0, len(candidates), _BATCH_FILES):
         known = ledger.deliveries(contract.source, contract.table)
-        deliveries, sightings, late = _register(candidates[begin : begin + _BATCH_FILES], contract, settings, known)
+        register, sightings, late = _register(candidates[begin : begin + _BATCH_FILES], contract, settings, known)
         waiting += late
-        results += _read_and_record(deliveries, sightings, known, contract, settings, ledger, row_rules, is_new=True)
+        if register.raised:  # first: after a crash between the two, the new name finds its bytes raised already
+            results += retype(contract, settings, ledger, register.raised.values(), row_rules=row_rules)
+            for lower in (each for each in known if each.sequence in register.raised):
+                typed_path(settings, lower).unlink(missing_ok=True)
+            known = ledger.deliveries(contract.source, contract.table)
+        results += _read_and_record(
+            register.deliveries, sightings, known, contract, settings, ledger, row_rules, is_new=True
+        )
     read = {(result.delivery.extract_date, result.delivery.revision) for result in results}
     held = [each for each, why in stale(contract, settings, ledger) if why == HELD]  # after what repairs them came in
     held = [each for each in held if (each.extract_date, each.revision) not in read]
@@ -163,7 +171,7 @@ def _read_and_record(
 
 def _register(
     candidates: list[Candidate], contract: Contract, settings: Settings, known: list[Delivery]
-) -> tuple[list[Delivery], list[Sighting], list[str]]:
+) -> tuple[_Register, list[Sighting], list[str]]:
     """Deliveries of new files (state accepted = still to be read), what was seen, and files still changing."""
     register = _Register(contract, known)
     sightings, late = [], []
@@ -175,16 +183,31 @@ def _register(
         else:
             sightings.append(candidate.sighting)
             register.add(outcome)
-    return register.deliveries, sightings, late
+    return register, sightings, late
+
+
+_Bytes = tuple[str, date | None, str]
+
+
+def _bytes_of(delivery: Delivery) -> _Bytes:
+    """What makes deliveries of a table the same. A file refused as csv may come again as the xlsx that it is."""
+    return delivery.sha256, delivery.extract_date, format_of(delivery.file_name)
 
 
 class _Register:
-    """Tells new bytes from known ones, and new names from names that came before."""
+    """Tells new bytes from known ones, and new names from names that came before.
+
+    The same bytes may come under several names and in any order: the highest revision that a name gives them is theirs,
+    and typed rows carry it. `deliveries` are new to the ledger, `raised` are known ones to be read again under a higher
+    revision, by sequence.
+    """
 
     def __init__(self, contract: Contract, known: list[Delivery]) -> None:
-        self._contract, self.deliveries = contract, []
+        self._contract = contract
+        self.deliveries: list[Delivery] = []
+        self.raised: dict[int, Delivery] = {}
         self._by_name: dict[str, list[Delivery]] = {}
-        self._by_bytes: dict[tuple[str, date | None], Delivery] = {}
+        self._by_bytes: dict[_Bytes, Delivery] = {}
         self._newest_revision: dict[date | None, int] = {}
         for each in known:
             self._remember(each)
@@ -192,8 +215,8 @@ class _Register:
     def _remember(self, delivery: Delivery) -> None:
         self._by_name.setdefault(delivery.file_name, []).append(delivery)
         if delivery.sha256:
-            if delivery.state != "duplicate":
-                self._by_bytes.setdefault((delivery.sha256, delivery.extract_date), delivery)
+            if delivery.state != "duplicate" and delivery.reason_code != _NAME_REFUSED:  # its bytes were never read
+                self._by_bytes.setdefault(_bytes_of(delivery), delivery)
             newest = self._newest_revision.get(delivery.extract_date, 0)
             self._newest_revision[delivery.extract_date] = max(newest, delivery.revision)
 
@@ -213,30 +236,45 @@ class _Register:
     def add(self, arrival: Arrival) -> None:
         name, sighting, contract = arrival.name, arrival.sighting, self._contract
         same_name = [each for each in self._by_name.get(sighting.file_name, []) if each.sha256]
-        twin = self._by_bytes.get((arrival.sha256, name.extract_date))
-        if twin and any(each.sha256 == arrival.sha256 for each in same_name):
+        if any((each.sha256, each.extract_date) == (arrival.sha256, name.extract_date) for each in same_name):
             return  # touched, not changed
+        twin = self._by_bytes.get((arrival.sha256, name.extract_date, name.format))
+        revision, note = self._revision(arrival, same_name, twin)
         delivery = Delivery(
-            contract.source, contract.table, sighting.file_name, arrival.sha256, name.extract_date, name.revision,
-            "accepted", sighting.size, expected_rows=arrival.expected_rows,
+            contract.source, contract.table, sighting.file_name, arrival.sha256, name.extract_date, revision,
+            "accepted", sighting.size, expected_rows=arrival.expected_rows, warnings=(note,) if note else (),
         )  # fmt: skip
-        where = f"{contract.name} {printable(sighting.file_name)} (sha {arrival.sha256[:8]})"
         if twin:
             note = f"the same bytes as {printable(twin.file_name)}: nothing was read"
-            delivery = replace(delivery, state="duplicate", revision=twin.revision, warnings=(note,))
+            if revision > twin.revision:
+                self._raise(twin, revision, sighting.file_name)
+                note = f"the same bytes as {printable(twin.file_name)}: they are revision {revision} now"
+            delivery = replace(delivery, state="duplicate", warnings=(note,))
         elif same_name and contract.extract.on_same_name == "refuse":
-            refusal = CxwError(
-                "E-LND-008", "the name came before with other bytes, the contract refuses that", where=where
-            )
-            delivery = replace(
-                delivery,
-                state="refused",
-                reason_code=refusal.code,
-                reason=told(refusal, contract.name, name.extract_date),
-            )
-        elif same_name:
-            revision = self._newest_revision[name.extract_date] + 1
-            warning = f"the name came before with other bytes: taken as revision {revision}"
-            delivery = replace(delivery, revision=revision, warnings=(warning,))
+            where = f"{contract.name} {printable(sighting.file_name)} (sha {arrival.sha256[:8]})"
+            message = "the name came before with other bytes, the contract refuses that"
+            refusal = CxwError(_NAME_REFUSED, message, where=where)
+            told_reason = told(refusal, contract.name, name.extract_date)
+            delivery = replace(delivery, state="refused", reason_code=refusal.code, reason=told_reason)
         self.deliveries.append(delivery)
         self._remember(delivery)
+
+    def _revision(self, arrival: Arrival, same_name: list[Delivery], twin: Delivery | None) -> tuple[int, str]:
+        """Revision of what arrived, and a warning when the name does not say it."""
+        said, day = arrival.name.revision, arrival.name.extract_date
+        if not same_name or self._contract.extract.on_same_name == "refuse":
+            return max(said, twin.revision if twin else 0), ""
+        before = [self._by_bytes.get(_bytes_of(each), each).revision for each in same_name]
+        if twin and twin.revision > max(before):
+            return twin.revision, ""
+        revision = self._newest_revision[day] + 1
+        return revision, f"the name came before with other bytes: taken as revision {revision}"
+
+    def _raise(self, twin: Delivery, revision: int, file_name: str) -> None:
+        warning = f"the same bytes came as {printable(file_name)}: taken as revision {revision}"
+        higher = replace(twin, revision=revision, warnings=(*twin.warnings, warning))
+        if twin.sequence:
+            self.raised[twin.sequence] = higher
+        else:
+            self.deliveries[self.deliveries.index(twin)] = higher
+        self._by_bytes[_bytes_of(higher)] = higher

@@ -175,7 +175,8 @@ def _outcome(source: Source, contract: Contract, fingerprints: Mapping[bool, str
     )
 
 
-_LASTING = ("the name came before", "held")  # warnings about the arrival, not about what reading found
+# Warnings about the arrival, not about what reading found.
+_LASTING = ("the name came before", "the same bytes", "held")
 
 
 def _refusal(code: str, message: str, account: Account) -> CxwError:

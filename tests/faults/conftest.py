@@ -21,7 +21,7 @@ PROPERTY = "fault shown"
 # Files whose tests take minutes begin first: what is left for the end is short, and no worker waits for the other.
 LONGEST_FIRST = (
     "test_converge_slow.py", "test_behind.py", "test_crash_late.py", "test_crash_early.py", "test_people.py",
-    "test_disk_faults.py", "test_value_history.py", "test_recorded_walk.py", "test_converge_fast.py", "test_readers.py",
+    "test_disk_faults.py", "test_converge_fast.py", "test_value_history.py", "test_recorded_walk.py", "test_readers.py",
 )  # fmt: skip
 _shown: list[Shown] = []
 _texts: dict[str, list[str]] = {}

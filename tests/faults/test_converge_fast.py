@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import itertools
 import os
 import random
 import shutil
@@ -78,15 +77,6 @@ def as_cell(value: object) -> str:
 
 def as_csv(lines: list[str]) -> bytes:
     return ("\n".join([HEADER, *lines]) + "\n").encode()
-
-
-def alone(row: Row, revision: int) -> bytes:
-    """A file of one row. Its columns are in an order of the revision's own: the same bytes again would be no delivery,
-    and the row would keep the revision that came first."""
-    places = list(itertools.permutations(range(len(row))))[revision]
-    names = HEADER.split(",")
-    lines = (",".join(names[place] for place in places), ",".join(as_cell(row[place]) for place in places))
-    return ("\n".join(lines) + "\n").encode()
 
 
 def row_hash(row: Row) -> str:
@@ -242,7 +232,7 @@ class Warehouse(RuleBasedStateMachine):
         pieces = [(day, revision, row) for day, revision, sent in self.history for row in sent]
         random.Random(len(pieces)).shuffle(pieces)
         for number, (day, revision, row) in enumerate([*pieces, *pieces[:3]]):
-            home.put(alone(row, revision), f"part{number}_{day}.r{revision}.csv", day)
+            home.put(as_csv([as_line(row)]), f"part{number}_{day}.r{revision}.csv", day)
         home.ingest()
         assert in_force(home) == expected(self.history)
         home.ledger.close()
@@ -280,6 +270,16 @@ def test_a_row_of_two_revisions_counts_in_the_newer_one() -> None:
     state, quoted = Warehouse(), ("ä", None, None, "naïve, «quoted»", None)
     state.deliver(bad=False, day=FIRST, sent=[("a", None, None, "", None)] * 3 + [quoted], suffix="")
     state.deliver(bad=False, day=FIRST, sent=[("ä", None, None, "", False), quoted], suffix="")
+    state.teardown()
+
+
+@pytest.mark.fault("C1", "C2", "C3", done="revision 2 of a day comes once more under a name without revision",
+                   seen="the bytes keep revision 2, whichever name came first; a history that once failed")  # fmt: skip
+def test_bytes_have_the_highest_revision_of_their_names() -> None:
+    state, day = Warehouse(), FIRST + timedelta(days=2)
+    state.deliver(bad=False, day=day, sent=[("A", 2, None, "", True)], suffix="")
+    state.deliver(bad=False, day=day, sent=[("a", None, None, "", None), ("A", 2, None, "", None)], suffix="")
+    state.repeat(number=1, zipped=False)
     state.teardown()
 
 
