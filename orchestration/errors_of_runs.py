@@ -71,7 +71,7 @@ RUNS: dict[str, CatalogueEntry] = {
     ),
     "E-DBT-002": CatalogueEntry(
         "dbt stopped before its models ran",
-        "read dbt/logs in the home folder, then `cxw run`",
+        "read dbt/logs in the home folder (DBT_LOG_LEVEL_FILE=debug tells more), then `cxw run`",
         "E-DBT-002 core: dbt stopped before its models ran. Next: read dbt/logs in the home folder",
         3,
     ),

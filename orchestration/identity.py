@@ -53,11 +53,10 @@ class IdentityResult:
     customer_links: pa.Table
     identity_findings: pa.Table
     retired_customer_keys: pa.Table
-    parts: Parts | None = None
 
     def tables(self) -> dict[str, pa.Table]:
         """Table name to rows, as `Warehouse.write` wants them."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "parts"}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,6 @@ def resolve(
     snapshot_id: str = "",
     id_secret: bytes = b"",
     judged_pairs: pa.Table | None = None,
-    with_parts: bool = False,
 ) -> IdentityResult:
     """Resolve people.
 
@@ -107,7 +105,6 @@ def resolve(
         published_identities: `core.customer_identities` of the snapshot now served; None before the first.
         retired_keys: what earlier publishes retired, from the ledger; columns as `RETIRED_COLUMNS`.
         snapshot_id: the snapshot being built, for keys that it retires.
-        with_parts: whether to say which rows could have decided about one another, for the next day.
     """
     found = find(contacts, leads, customers, mentions, settings, id_secret=id_secret, judged_pairs=judged_pairs)
     tables = dict(found.tables())
@@ -115,7 +112,6 @@ def resolve(
         **tables,
         customer_links=found.customer_links(),
         retired_customer_keys=retired(tables["customers"], published_identities, retired_keys, snapshot_id),
-        parts=found.parts() if with_parts else None,
     )
 
 

@@ -31,7 +31,6 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     import duckdb
 
-    from orchestration.identity import IdentityResult
     from orchestration.identity_components import Parts
     from orchestration.ledger import Ledger
     from orchestration.warehouse import DuckDBWarehouse
@@ -64,7 +63,7 @@ def refresh(
     """Write who is who; returns row counts by table.
 
     Args:
-        judged_pairs: see `identity.resolve`.
+        judged_pairs: see `identity.find`.
         published: `core.customer_identities` of the snapshot now served; there is no such file before the first.
     """
     with warehouse.connect() as connection, _beside() as meanwhile:
@@ -108,7 +107,7 @@ def _refresh_touched(
     """Look at the touched parts only.
 
     Raises:
-        _InDoubt: before anything is written.
+        _InDoubt: nothing is written then.
     """
     connection = state.connection
     if not state.is_usable():
@@ -122,34 +121,37 @@ def _refresh_touched(
         raise _InDoubt
     rows = {entity: state.read(entity, "wanted") for entity in INPUTS}
     ids = [chunk for entity, name in ENTITIES.items() for chunk in rows[entity].column(name).chunks]
-    result = identity.resolve(
-        **_inputs(rows),
-        settings=settings,
-        judged_pairs=state.judged_among(ids),
-        id_secret=state.id_secret,
-        with_parts=True,
-    )
-    reach(CrashPoint.IDENTITY_FOUND)
+    judged = state.judged_among(ids)
     with _transaction(connection):
-        state.drop_touched()
-        connection.execute(_DELETE_FINDINGS)
-        for name in _BY_CUSTOMER:
-            connection.execute(
-                f"delete from identity_output.{name} where customer_key in (select customer_key from old_keys)"
-            )
-        connection.execute(
-            "delete from identity_output.shared_identifiers"
-            " where identifier_hash in (select identifier_hash from old_shared)"
-        )
-        _must_be_new(connection, result)
-        for name in BY_PART:
-            connection.register("incoming", getattr(result, name))
-            connection.execute(f"insert into identity_output.{name} by name select * from incoming")
-            reach(CrashPoint.IDENTITY_WRITING)
-        _remember(state, rows, result.parts, result.customers, result.shared_identifiers)
+        with _beside() as write:
+            write(_forget_touched, state)
+            found = identity.find(**_inputs(rows), settings=settings, judged_pairs=judged, id_secret=state.id_secret)
+            reach(CrashPoint.IDENTITY_FOUND)
+            tables = {}
+            for name, table in found.tables():
+                tables[name] = table
+                if name == "customers":
+                    write(_must_be_new, connection, table)
+                write(_add, connection, name, table)
+            write(_remember, state, rows, found.parts(), tables["customers"], tables["shared_identifiers"])
+            write(_add, connection, "customer_links", found.customer_links())
         retired = _retired(ledger, connection, snapshot_id, published)
         _retire(ledger, retired, snapshot_id)
         _replace(connection, "retired_customer_keys", retired)
+
+
+def _forget_touched(state: IdentityState) -> None:
+    """Take out of state and output what belongs to the touched parts."""
+    state.drop_touched()
+    state.connection.execute(_DELETE_FINDINGS)
+    for name in _BY_CUSTOMER:
+        state.connection.execute(
+            f"delete from identity_output.{name} where customer_key in (select customer_key from old_keys)"
+        )
+    state.connection.execute(
+        "delete from identity_output.shared_identifiers"
+        " where identifier_hash in (select identifier_hash from old_shared)"
+    )
 
 
 def _inputs(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
@@ -178,9 +180,9 @@ def _remember(
     state.close(parts.count)
 
 
-def _must_be_new(connection: duckdb.DuckDBPyConnection, result: IdentityResult) -> None:
+def _must_be_new(connection: duckdb.DuckDBPyConnection, customers: pa.Table) -> None:
     """A key that another customer has cannot be told apart by the next day."""
-    connection.register("incoming", result.customers.select(["customer_key"]))
+    connection.register("incoming", customers.select(["customer_key"]))
     (known,) = connection.execute(
         "select count(*) from identity_output.customers semi join incoming using (customer_key)"
     ).fetchone()
@@ -212,6 +214,12 @@ def _retire(ledger: Ledger, retired: pa.Table, snapshot_id: str) -> None:
     rows = [row for row in retired.to_pylist() if row["since_snapshot_id"] == snapshot_id]
     ledger.retire_customer_keys(snapshot_id, rows)
     reach(CrashPoint.IDENTITY_RETIRED)
+
+
+def _add(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    connection.register("incoming", rows)
+    connection.execute(f"insert into identity_output.{name} by name select * from incoming")
+    reach(CrashPoint.IDENTITY_WRITING)
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

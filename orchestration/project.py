@@ -99,10 +99,9 @@ def _mark_of(target: Path) -> str:
 @cache
 def _parsed(target: str, staging: str, project_fingerprint: str) -> Any:
     """dbt's own manifest object, parsed once per process and project state."""
-    from dbt.cli.main import dbtRunner
-
+    runner = _runner()
     is_written = _mark_of(Path(target)) == project_fingerprint  # writing it again costs as much as parsing
-    outcome = dbtRunner().invoke(["parse", *["--no-write-json"] * is_written, *_places(Path(target))])
+    outcome = runner.invoke(["parse", *["--no-write-json"] * is_written, *_places(Path(target))])
     _raise_unless_parsed(outcome)
     return outcome.result
 
@@ -157,15 +156,13 @@ def invoke(
         CxwError: E-DBT-001 when the project does not parse, E-DBT-002 when dbt itself fails.
     """
     sources = tuple(sources)
-    from dbt.cli.main import dbtRunner
-
     with _parsing:
         _prepare(settings, sources, snapshot_id)
         manifest = _manifest(settings, sources)
     if list(arguments) == ["parse"]:
         return []
     callbacks = [_node_listener(on_node)] if on_node else []
-    runner = dbtRunner(manifest=manifest, callbacks=callbacks)
+    runner = _runner(manifest=manifest, callbacks=callbacks)
     # The parse wrote the manifest; writing it again with every phase is an eighth of a small cycle.
     outcome = runner.invoke([*arguments, "--no-write-json", *_places(settings.dbt_target)])
     _let_go_of_the_build_file()
@@ -173,6 +170,16 @@ def invoke(
     if outcome.exception is not None:
         raise CxwError("E-DBT-002", _without_values(str(outcome.exception)), where=" ".join(arguments)) from None
     return [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
+
+
+def _runner(**options: Any) -> Any:
+    """dbt in this process."""
+    from dbt.cli.main import dbtRunner
+
+    from orchestration import dbt_events
+
+    dbt_events.put_in_place()
+    return dbtRunner(**options)
 
 
 def _let_go_of_the_build_file() -> None:
@@ -186,6 +193,7 @@ def _places(target: Path) -> list[str]:
     return [
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)),
         *("--log-path", str(target / "logs"), "--log-level", "none", "--quiet", "--no-use-colors"),
+        *("--log-level-file", os.environ.get("DBT_LOG_LEVEL_FILE", "info")),  # see `dbt_events.py`
         "--no-send-anonymous-usage-stats",
     ]
 
@@ -203,8 +211,10 @@ def _raise_unless_parsed(outcome: Any) -> None:
 
 
 def _node_listener(on_node: Callable[[str, str, float], None]) -> Callable[[Any], None]:
+    from orchestration.dbt_events import NODE_FINISHED
+
     def listen(event: Any) -> None:
-        if event.info.name == "NodeFinished":
+        if event.info.name == NODE_FINISHED:
             node = event.data.node_info
             on_node(node.unique_id, node.node_status, event.data.run_result.execution_time)
 

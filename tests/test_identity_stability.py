@@ -23,13 +23,13 @@ from test_identity import EMAILS, NAMES, OWN_ID, PHONES, SETTINGS, START, Compan
 
 from orchestration import identity_incremental
 from orchestration.crash_points import CrashPoint
-from orchestration.identity import IdentityResult
+from orchestration.identity import Found, IdentityResult
 from orchestration.identity_decisions import PAIR
 from orchestration.settings import Settings
 from orchestration.warehouse import DuckDBWarehouse
 
 TABLES = ("contacts", "leads", "customers")
-OUTPUT = tuple(field.name for field in dataclasses.fields(IdentityResult) if field.name != "parts")
+OUTPUT = tuple(field.name for field in dataclasses.fields(IdentityResult))
 CONTACTS = [f"C{number}" for number in range(7)]
 
 
@@ -283,17 +283,18 @@ def test_only_what_a_day_touches_is_looked_at(build: Build, monkeypatch: pytest.
     build.register(company)
     build.refresh()
     looked_at: list[int] = []
-    resolve = identity_incremental.identity.resolve
+    find = identity_incremental.identity.find
 
-    def counted(**tables: object) -> IdentityResult:
+    def counted(**tables: object) -> Found:
         looked_at.append(len(tables["contacts"]) + len(tables["mentions"]))
-        return resolve(**tables)
+        return find(**tables)
 
-    monkeypatch.setattr(identity_incremental.identity, "resolve", counted)
-    build.refresh()
-    company.rows["contacts"][3]["email"] = "p7@x.example"
-    build.register(company)
-    build.refresh()
+    with monkeypatch.context() as patch:
+        patch.setattr(identity_incremental.identity, "find", counted)
+        build.refresh()
+        company.rows["contacts"][3]["email"] = "p7@x.example"
+        build.register(company)
+        build.refresh()
     # The corrected record, the person whose address it has now, and the two events.
     assert looked_at == [0, 4]
     assert build.tables() == _tables(company.resolve())
