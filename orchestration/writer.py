@@ -215,6 +215,7 @@ def _open_between_steps(settings: Settings) -> Iterator[DuckDBWarehouse]:
     warehouse = DuckDBWarehouse(settings.warehouse_path, settings, stays_open=True)
     try:
         yield warehouse
+        warehouse.tidy()
     finally:
         warehouse.release()
 

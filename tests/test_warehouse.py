@@ -141,3 +141,21 @@ def test_order_and_repetition_never_matter(rows: list[Row], order) -> None:
     order.shuffle(shuffled)
     for mode in ("incremental", "append", "snapshot"):
         assert in_force(shuffled, contract(mode)) == in_force(rows, contract(mode))
+
+
+def test_deleted_rows_leave_the_file_once_they_are_a_fifth_of_a_table(tmp_path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "build.duckdb", load_settings(tmp_path, {}))
+
+    def sizes() -> tuple[int, int]:
+        with warehouse.connect() as connection:
+            said = "select estimated_size from duckdb_tables() where table_name = 'people'"
+            return connection.execute(f"select ({said}), (select count(*) from people)").fetchone()
+
+    warehouse.execute("create table people as select range as id from range(400_000)")
+    warehouse.execute("delete from people where id % 10 = 0")
+    assert warehouse.tidy() == []
+    warehouse.execute("delete from people where id % 10 < 6")
+    assert sizes() == (400_000, 160_000), "no checkpoint did it by itself"
+    assert warehouse.tidy() == ["main.people"]
+    assert sizes() == (160_000, 160_000)
+    assert warehouse.tidy() == []
