@@ -26,9 +26,9 @@ test: $(VENV)/installed ## lint, unit, property and pipeline tests
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Three workers on two cores: some of these tests wait for daemons, locks and sleeping readers.
+# Four workers on two cores: some of these tests wait for daemons, locks and sleeping readers.
 test-faults: $(VENV)/installed ## every fault of the catalogue, and the table of what was seen
-	$(BIN)/python -m pytest tests/faults -m faults -n 3 --dist loadfile --no-loadscope-reorder --write-fault-table
+	$(BIN)/python -m pytest tests/faults -m faults -n 4 --dist loadfile --no-loadscope-reorder --write-fault-table
 
 lint: $(VENV)/installed ## the rules that tools can keep
 	$(BIN)/ruff check .

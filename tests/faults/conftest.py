@@ -7,7 +7,7 @@ table. Faults that this machine or product cannot have are named in `table.py` w
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,11 @@ def _turn(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A home to be killed in, of one file's own."""
     from .crashes import Bench
 
-    bench = Bench(tmp_path_factory.mktemp("crash"))
-    yield bench
-    bench.lab.close()
+    return Bench(tmp_path_factory.mktemp("crash"))
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""Forks one warm child per command: `python -m faults.fork_server <home> <folder>`.
+"""Forks one warm child per command: `python -m faults.fork_server <home>`, the home to be warmed on.
 
 A cycle costs twelve seconds of imports before it does anything; a matrix of crashes cannot pay that each time. The
 server opens no database and starts no thread of ours before it forks, so that a child is as good as a fresh process.
-Lines in: {"arguments": […], "environment": {…}, "output": path, "seconds": n}, and `errors`, a path, where what is said
-there must stay apart. Lines out: {"code": …, "seconds": …};
+Lines in: {"home": path, "folder": path, "arguments": […], "environment": {…}, "output": path, "seconds": n}, and
+`errors`, a path, where what is said there must stay apart. Lines out: {"code": …, "seconds": …};
 a negative code is the signal that ended the child, -9 also when it took longer than `seconds`.
 """
 
@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
@@ -42,7 +42,25 @@ def warm(home: Path) -> None:
     settings = load_settings(home)
     site = open_site(settings)
     os.environ.update(project.environment(settings, site.sources))
-    project._parsed(str(settings.dbt_target), os.environ["WAREHOUSE_STAGING_MODELS"], project.fingerprint(site.sources))
+    staging, fingerprint = os.environ["WAREHOUSE_STAGING_MODELS"], project.fingerprint(site.sources)
+    manifest = project._parsed(str(settings.dbt_target), staging, fingerprint)
+    project._parsed = _ParsedForEveryHome(project, staging, fingerprint, manifest)
+
+
+class _ParsedForEveryHome:
+    """Stands in for `project._parsed`: the same project is parsed once for all homes that this process serves."""
+
+    def __init__(self, project: ModuleType, staging: str, fingerprint: str, manifest: object) -> None:
+        self.project, self.parse = project, project._parsed
+        self.known, self.manifest = (staging, fingerprint), manifest
+
+    def __call__(self, target: str, staging: str, fingerprint: str) -> object:
+        is_known = (staging, fingerprint) == self.known
+        return self.manifest if is_known else self.parse(target, staging, fingerprint)
+
+    def cache_clear(self) -> None:
+        self.project._parsed = self.parse
+        self.parse.cache_clear()
 
 
 def run(home: Path, folder: Path, order: dict) -> dict:
@@ -153,13 +171,13 @@ def _be_cxw(home: Path, folder: Path, order: dict) -> None:
 
 
 def serve() -> None:
-    home, folder = Path(sys.argv[1]), Path(sys.argv[2])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # nothing that a library prints may look like an answer
-    warm(home)
+    warm(Path(sys.argv[1]))
     answers.write('{"ready": true}\n')
     for line in sys.stdin:
-        answers.write(json.dumps(run(home, folder, json.loads(line))) + "\n")
+        order = json.loads(line)
+        answers.write(json.dumps(run(Path(order["home"]), Path(order["folder"]), order)) + "\n")
 
 
 if __name__ == "__main__":

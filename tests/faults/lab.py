@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 
@@ -55,6 +56,39 @@ class Paused:
     ended: Ended | None = None
 
 
+class Warm:
+    """A process with everything imported and the project parsed, for all labs of the same code and sources.
+
+    It is warmed on the home of the first of them; `parsed` is what dbt left there. It ends with this process.
+    """
+
+    _running: ClassVar[dict[tuple[Path, tuple[str, ...]], Warm]] = {}
+
+    def __init__(self, code: Path, home: Path, folder: Path) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(TESTS)])}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "faults.fork_server", str(home)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=code,
+        )  # fmt: skip
+        self._process.stdout.readline()
+        self.parsed = folder / "parsed"
+        shutil.copytree(home / "dbt", self.parsed)
+
+    @classmethod
+    def of(cls, code: Path, sources: Sequence[str], home: Path, folder: Path) -> Warm:
+        key = (code, tuple(sources))
+        if key in cls._running:
+            shutil.copytree(cls._running[key].parsed, home / "dbt")
+        else:
+            cls._running[key] = cls(code, home, folder)
+        return cls._running[key]
+
+    def run(self, order: dict) -> dict:
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
 class Lab:
     """One home below `folder`. `first` and `second` are the hashes of its two undisturbed snapshots.
 
@@ -77,21 +111,11 @@ class Lab:
         lines = [(EXTRACTS / "cxw.toml").read_text(), "threads = 1"] if settings is None else [*settings]
         lines += [f'landing = "{self.landing}"', "settle_seconds = 0", f"sources = {[*sources]!r}", ""]
         (self.home / "cxw.toml").write_text("\n".join(lines))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(code), str(TESTS)])}
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "faults.fork_server", str(self.home), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=code,
-        )  # fmt: skip
-        self._server.stdout.readline()
+        self._warm = Warm.of(code, sources, self.home, folder)
 
     @property
     def settings(self) -> Settings:
         return load_settings(self.home, {})
-
-    def close(self) -> None:
-        self._server.stdin.close()
-        self._server.wait()
-        self._server.stdout.close()
 
     def cxw(
         self, *arguments: str, seconds: float = 300, without_network: bool = False, mutant: Mutant | None = None,
@@ -101,9 +125,7 @@ class Lab:
         output = self.folder / "said.txt"
         order = {"arguments": arguments, "environment": environment, "output": str(output), "seconds": seconds}
         order |= {"without_network": without_network, "mutant": mutant and asdict(mutant)}
-        self._server.stdin.write(json.dumps(order) + "\n")
-        self._server.stdin.flush()
-        answer = json.loads(self._server.stdout.readline())
+        answer = self._warm.run({**order, "home": str(self.home), "folder": str(self.folder)})
         return Ended(answer["code"], output.read_text(), answer["seconds"])
 
     def cxw_afresh(self, *arguments: str, seconds: float = 300) -> Ended:

@@ -42,7 +42,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         assert lab.cxw("run").code == PUBLISHED
         lab.second = lab.hashes()
         yield lab
-        lab.close()
     finally:
         subprocess.run(["umount", "--lazy", str(folder / "disk")], check=True)
 

@@ -54,12 +54,8 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, code: Path) -> Iterator[Lab]:
-    lab = make_lab(tmp_path_factory.mktemp("people"), code)
-    try:
-        yield lab
-    finally:
-        lab.close()
+def lab(tmp_path_factory: pytest.TempPathFactory, code: Path) -> Lab:
+    return make_lab(tmp_path_factory.mktemp("people"), code)
 
 
 def start(lab: Lab, *arguments: str) -> subprocess.Popen[str]:
