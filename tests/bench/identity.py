@@ -19,12 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from orchestration import identity_incremental  # noqa: E402  the line above says where it lies
+from orchestration.garbage import look_rarely  # noqa: E402
 from orchestration.ledger import Ledger  # noqa: E402
 from orchestration.settings import load_settings  # noqa: E402
 from orchestration.warehouse import DuckDBWarehouse  # noqa: E402
 
 RECORDS_PER_PERSON = 1.85
-DAYS = (1, 2, 3)  # on some of them the engine also tidies up a table
+DAYS = (1, 2, 3)
 NAMES = (
     "['Anna', 'Ben', 'Carla', 'Deniz', 'Eva', 'Farid', 'Greta', 'Hugo', 'Ines', 'Jan', 'Karim', 'Lea', 'Mia', 'Noah']"
 )
@@ -129,6 +130,7 @@ def change(home: Path, day: int) -> None:
 
 
 def resolve(home: Path) -> None:
+    look_rarely()  # as in `cxw`
     settings = load_settings(home, {"CXW_SOURCES": "ecommerce"})
     warehouse = DuckDBWarehouse(settings.warehouse_path, settings)
     judged = warehouse.table("conformed", "int_identity__judged_pairs")
