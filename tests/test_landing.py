@@ -135,6 +135,16 @@ def test_a_name_may_repeat_the_bytes_of_another_to_replace_its_own(home):
     assert home.deliver(csv(row(1, amount="5")), "c_2024-01-15.csv").revision == 2
 
 
+def arrive(home, files, order, cuts):
+    """Files (name, content) in this order, with a cycle after some of them and one at the end."""
+    for position, number in enumerate(order):
+        name, content = files[number]
+        home.put(content, name)
+        if position in cuts:
+            home.ingest()
+    home.ingest()
+
+
 @settings(max_examples=25, deadline=None)
 @given(order=st.permutations(range(5)), cuts=st.sets(st.integers(1, 4)))
 @example(order=[3, 0, 1, 2, 4], cuts={1})
@@ -145,11 +155,7 @@ def test_bytes_of_many_names_have_the_highest_revision_of_them(tmp_path_factory,
              ("d_2024-01-10.csv", other), ("e_2024-01-10.r3.csv", again)]  # fmt: skip
 
     with (home := open_home(tmp_path_factory.mktemp("home"))).ledger:
-        for position, number in enumerate(order):
-            home.put(files[number][1], files[number][0])
-            if position in cuts:
-                home.ingest()
-        home.ingest()
+        arrive(home, files, order, cuts)
         assert sorted(zip(home.values("amount"), home.values("_revision"), strict=True)) == [
             (Decimal("5.0000"), 1), (Decimal("10.5000"), 3)
         ]  # fmt: skip
@@ -170,11 +176,7 @@ def test_the_files_in_force_do_not_depend_on_the_order_of_arrival(tmp_path_facto
 
     def deliver(sequence, cuts):
         with (home := open_home(tmp_path_factory.mktemp("home"))).ledger:
-            for position, number in enumerate(sequence):
-                home.put(files[number][1], files[number][0])
-                if position in cuts:
-                    home.ingest()
-            home.ingest()
+            arrive(home, files, sequence, cuts)
             paths = files_in_force(home.contract, home.settings, home.ledger)
             names = [path.relative_to(home.settings.typed) for path in paths]
             return names, home.row_hashes(), home.ledger.input_fingerprint()
