@@ -148,15 +148,15 @@ def _cleaned(cell: str, kind: str, column: Column, contract: Contract) -> str:
     """Blank or blank-only and the contract's null words become null; text keeps its blanks, other types lose them."""
     if kind:
         return cell
-    # Comparing first spares most values the pattern: only what begins with a blank can be blank.
-    first = f"({cell} < '!' or {cell} >= chr(160))"
-    tests = [rf"{first} and ({cell} = '' or regexp_full_match({cell}, '[\s\x{{00A0}}]*'))"]
+    # The usual value is told by comparing: only what begins with a blank can be blank, and to trim makes a copy.
+    usual = f"{cell} >= '!' and {cell} < chr(160)"
+    plain = cell
+    if column.data_type != "varchar":
+        usual, plain = f"{usual} and not ends_with({cell}, ' ')", f"trim({cell})"
+    branches = [rf"when {usual} then {cell} when {cell} = '' or regexp_full_match({cell}, '[\s\x{{00A0}}]*') then null"]
     if contract.extract.null_tokens:
-        tests.append(f"trim({cell}) in ({', '.join(map(literal, contract.extract.null_tokens))})")
-    if column.data_type == "varchar":
-        return f"case when {' or '.join(tests)} then null else {cell} end"
-    has_blanks = f"{cell} < '!' or ends_with({cell}, ' ')"  # few have: trimming makes a copy of every value
-    return f"case when {' or '.join(tests)} then null when {has_blanks} then trim({cell}) else {cell} end"
+        branches.insert(0, f"when trim({cell}) in ({', '.join(map(literal, contract.extract.null_tokens))}) then null")
+    return f"case {' '.join(branches)} else {plain} end"
 
 
 def _problems(value: str, typed: str, column: Column, contract: Contract) -> list[tuple[Rule, str]]:

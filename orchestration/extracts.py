@@ -34,7 +34,7 @@ from orchestration.streams import streamed
 from orchestration.warehouse import quote
 from orchestration.zones import utc_midnight
 
-_GIVE_BACK_ROWS = 400_000  # with five times as many a file of 2 GB took 1.1 GiB, and a tenth less time
+_GIVE_BACK_ROWS = 400_000
 _BATCH_ROWS, _FULL_BATCH_ROWS = 50_000, 8_000  # many tiny batches would be slow to read, one of a file's blocks is not
 RowRules = Callable[[pa.Table], list[tuple[np.ndarray, str]]]
 

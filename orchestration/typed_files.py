@@ -53,13 +53,16 @@ def read_deliveries(
     outcomes: dict[int, tuple[Delivery, float]] = {}
     sources = [Source(each, object_path(settings, each.sha256), format_of(each.file_name)) for each in deliveries]
     fingerprints = {refused: reading_fingerprint(contract, settings, was_refused=refused) for refused in (False, True)}
-    for bundle, is_large in _bundles(sources):
-        started = time.monotonic()
-        _write(bundle, is_large, contract, settings, scratch, row_rules)
-        reach(CrashPoint.READING_WRITTEN)
-        made = [_settle(source, contract, settings, scratch, fingerprints) for source in bundle]
-        share = (time.monotonic() - started) / len(bundle)
-        outcomes |= {id(source.delivery): (outcome, share) for source, outcome in zip(bundle, made, strict=True)}
+    noticed = Noticed()
+    with engine(contract, settings, scratch, noticed) as connection:
+        for bundle, is_large in _bundles(sources):
+            started = time.monotonic()
+            noticed.forget()
+            _write(connection, bundle, is_large, contract, settings, scratch, noticed, row_rules)
+            reach(CrashPoint.READING_WRITTEN)
+            made = [_settle(source, contract, settings, scratch, fingerprints) for source in bundle]
+            share = (time.monotonic() - started) / len(bundle)
+            outcomes |= {id(source.delivery): (outcome, share) for source, outcome in zip(bundle, made, strict=True)}
     shutil.rmtree(scratch, ignore_errors=True)
     return [outcomes[id(each)] for each in deliveries]
 
@@ -100,31 +103,25 @@ def _bundles(sources: list[Source]) -> Iterator[tuple[list[Source], bool]]:
 
 
 def _write(
-    bundle: list[Source],
-    is_large: bool,
-    contract: Contract,
-    settings: Settings,
-    scratch: Path,
-    row_rules: RowRules | None,
-) -> None:
-    noticed = Noticed()
-    with engine(contract, settings, scratch, noticed) as connection:
-        for casting, schema, members in groups(bundle, contract, settings):
-            try:
-                if is_large:
-                    (source,) = members
-                    target = _scratch_path(scratch, source)
-                    write_large(connection, casting, schema, source, contract, settings, target, noticed, row_rules)
-                else:
-                    for source, rows in read_small(
-                        connection, casting, schema, members, contract, settings, noticed, row_rules
-                    ):
-                        if source.account.refusal is None:
-                            _write_typed(rows, _scratch_path(scratch, source))
-            except (duckdb.DataError, duckdb.InvalidInputException) as error:  # their text may hold a row
-                raise CxwError(
-                    "E-LND-018", f"the engine stopped: {type(error).__name__}", where=contract.name
-                ) from None
+    connection: duckdb.DuckDBPyConnection, bundle: list[Source], is_large: bool, contract: Contract,
+    settings: Settings, scratch: Path, noticed: Noticed, row_rules: RowRules | None,
+) -> None:  # fmt: skip
+    # A large file is read by several threads, in any order: rows carry their line, and their order would cost memory.
+    connection.execute(f"set preserve_insertion_order = {'false' if is_large else 'true'}")
+    for casting, schema, members in groups(bundle, contract, settings):
+        try:
+            if is_large:
+                (source,) = members
+                target = _scratch_path(scratch, source)
+                write_large(connection, casting, schema, source, contract, settings, target, noticed, row_rules)
+            else:
+                for source, rows in read_small(
+                    connection, casting, schema, members, contract, settings, noticed, row_rules
+                ):
+                    if source.account.refusal is None:
+                        _write_typed(rows, _scratch_path(scratch, source))
+        except (duckdb.DataError, duckdb.InvalidInputException) as error:  # their text may hold a row
+            raise CxwError("E-LND-018", f"the engine stopped: {type(error).__name__}", where=contract.name) from None
 
 
 def _write_typed(rows: pa.Table, path: Path) -> None:

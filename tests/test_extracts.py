@@ -16,7 +16,7 @@ from deliveries import DAY, HEADER, column, csv, open_home, parquet, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration import delimited, extracts, text_records, typed_files
+from orchestration import delimited, extracts, streaming, text_records, typed_files
 from orchestration.contracts import Contract, ExtractSettings
 
 
@@ -214,6 +214,38 @@ def test_exact_duplicates_within_a_file_are_dropped_and_counted(either):
     done = either.deliver(csv(row(1), row(1, amount="10.5"), row(1, amount="11"), row(2), row(1)))
     assert (done.rows_in, done.rows_accepted, done.rows_duplicate) == (5, 3, 2)
     assert [each["_line"] for each in either.rows()] == [2, 4, 5]
+
+
+def test_exact_duplicates_of_a_large_file_are_found_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(typed_files, "_LARGE_BYTES", 0)
+    monkeypatch.setattr(streaming, "_DIGESTS", 3)
+    rows = [row(number) for number in range(20)]
+    with (home := open_home(tmp_path)).ledger:
+        done = home.deliver(csv(*rows, *rows[::3], *(row(number, amount="11") for number in range(20))))
+        assert (done.rows_in, done.rows_accepted, done.rows_duplicate) == (47, 40, 7)
+        assert [each["_line"] for each in home.rows()] == [*range(2, 22), *range(29, 49)]
+
+
+@pytest.mark.parametrize("large_bytes", [0, 150, 10_000])
+def test_files_read_in_one_cycle_keep_their_accounts_and_order_apart(tmp_path, monkeypatch, large_bytes):
+    monkeypatch.setattr(typed_files, "_LARGE_BYTES", large_bytes)
+    skipped = "2023-03-26T02:30:00"
+    files = [
+        [row(1, ordered_at=skipped), row(2, ordered_at=skipped), row(2, ordered_at=skipped), row(3, amount="x")],
+        [row(4)],
+        [row(5, ordered_at=skipped), *(row(number) for number in range(20, 10, -1)), "too,few"],
+        [row(7)],
+    ]
+    with (home := open_home(tmp_path)).ledger:
+        home.under(zone="Europe/Berlin", max_rejected_rows=1)
+        for number, rows in enumerate(files):
+            home.put(csv(*rows), day=DAY - dt.timedelta(days=number))
+        done = [each.delivery for each in reversed(home.ingest().results)]
+        found = [(each.rows_in, each.rows_accepted, each.rows_rejected, each.rows_duplicate) for each in done]
+        assert found == [(4, 2, 1, 1), (1, 1, 0, 0), (12, 11, 1, 0), (1, 1, 0, 0)]
+        times = [[warning.split()[0] for warning in each.warnings if "clocks" in warning] for each in done]
+        assert times == [["3"], [], ["1"], []]
+        assert home.values("order_id") == ["7", "5", *map(str, range(20, 10, -1)), "4", "1", "2"]
 
 
 def test_rejected_rows_are_the_same_for_small_and_large_files(either):

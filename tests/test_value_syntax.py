@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import string
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +24,7 @@ MOMENTS = (
     "2024-02-29T10:20:30Z", "2024-02-29 23:59:59+02:00", "2024-12-31T00:00:00-09:30", "2024-03-31T02:30:00+14:00",
     "2024-02-29T10:20Z", "2024-02-29T10:20:30.125+0100",
 )  # fmt: skip
+LENIENT = "\t\n\v\f\r .-+:T06"  # what the engine's own cast takes for part of a moment
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 
 
@@ -74,10 +76,29 @@ def test_a_number_is_what_the_grammar_says_and_fits(typed, texts, data_type, sca
     assert any(value is not None for value in found)
 
 
-def test_a_moment_in_the_usual_form_is_read_like_any_other(typed, monkeypatch):
-    tried = nearly(MOMENTS)
+def twice_changed(texts: tuple[str, ...]) -> list[str]:
+    """Each text with two of its characters changed into lenient ones, at every two places."""
+    found = {}
+    for text in texts:
+        for first, second in itertools.combinations(range(len(text)), 2):
+            for one, other in itertools.product(LENIENT, repeat=2):
+                found[text[:first] + one + text[first + 1 : second] + other + text[second + 1 :]] = None
+    return list(found)
+
+
+@pytest.mark.parametrize("tried", [nearly(MOMENTS), twice_changed(MOMENTS[:3])], ids=["once", "twice"])
+def test_a_moment_in_the_usual_form_is_read_like_any_other(typed, monkeypatch, tried):
     with_masks = typed(tried, "timestamp")
     monkeypatch.setattr(value_syntax, "_USUAL_MOMENTS", ())
     without = typed(tried, "timestamp")
     assert [each for each in zip(tried, with_masks, without, strict=True) if each[1] != each[2]] == []
     assert sum(value is not None for value in without) > 100
+
+
+def test_a_moment_with_an_offset_is_the_time_in_utc(typed):
+    usual = re.compile(r"[0-9-]{10}[T ][0-9:.]{5,15}(Z|[+-][0-9:]{2,5})")
+    moments = [text for text in nearly(MOMENTS) if usual.fullmatch(text)]
+    found = {text: value for text, value in zip(moments, typed(moments, "timestamp"), strict=True) if value}
+    meant = {text: datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in found}
+    assert found == meant
+    assert len(found) > 100

@@ -23,7 +23,7 @@ from build_spark import published_models
 from cells import differences, keys_of, shortened
 from engine import ROOT, environment, missing_java
 
-from orchestration import build, project
+from orchestration import build, project, typed_files
 from orchestration.contracts import load_contracts
 from orchestration.landing import ingest
 from orchestration.ledger import Ledger
@@ -32,6 +32,7 @@ from orchestration.warehouse import DuckDBWarehouse
 
 EXTRACTS = ROOT / "tests" / "extracts"
 GOOD_ENDS = ("success", "pass", "warn", "no-op")
+_LARGE_BYTES = 700  # some tables are taken in as large files are, so that Spark reads both kinds of typed files
 _STARTED = time.monotonic()
 
 Ends = dict[str, list[Any]]  # dbt node -> status, failed rows, message
@@ -62,6 +63,7 @@ def compare_builds(folder: Path, python: Path, options: list[str]) -> Verdicts:
     manifest = project.prepare_manifest(settings, sources)
     contracts = {name: each for name, each in load_contracts(manifest, settings).items() if each.source in sources}
     ledger = Ledger(settings.ledger_path)
+    typed_files._LARGE_BYTES = _LARGE_BYTES
     for contract in contracts.values():
         ingest(contract, settings, ledger)
     results, log = folder / "results", folder / "spark.log"
