@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +80,12 @@ class Found:
         yield "customers", identity_customers.customers(self.people)
         yield "customer_identities", identity_customers.identities(self.people)
         yield "shared_identifiers", identity_customers.shared_identifiers(self.shown, self.links)
-        yield "identity_findings", findings(self.shown, self.uncut)
+        yield "identity_findings", self.findings[0]
+
+    @cached_property
+    def findings(self) -> tuple[pa.Table, np.ndarray]:
+        """What a person should look at, and which record each finding names."""
+        return findings(self.shown, self.uncut)
 
     def customer_links(self) -> pa.Table:
         return customer_links(self.people, self.links)

@@ -18,8 +18,8 @@ from orchestration.identity_values import TEXT, by_distinct, codes, column, dist
 _MEMBER = ("source_system", "source_table", "source_id")
 
 
-def findings(records: pa.Table, links: Links) -> pa.Table:
-    """Rows of `identity_output.identity_findings`.
+def findings(records: pa.Table, links: Links) -> tuple[pa.Table, np.ndarray]:
+    """Rows of `identity_output.identity_findings`, and for each the place of its record among `records`.
 
     Args:
         links: the deterministic rule's, before judged pairs.
@@ -34,7 +34,7 @@ def findings(records: pa.Table, links: Links) -> pa.Table:
         ),
         _merge_cycles(records, links),
     ]
-    return pa.concat_tables(parts)
+    return pa.concat_tables([table for table, _ in parts]), np.concatenate([rows for _, rows in parts])
 
 
 def _of_several_names(
@@ -45,7 +45,7 @@ def _of_several_names(
     value: np.ndarray,
     names: np.ndarray,
     name_count: int,
-) -> pa.Table:
+) -> tuple[pa.Table, np.ndarray]:
     """Values whose carriers have two or more different given names."""
     name = names[record]
     pairs = distinct(value[name >= 0] * max(name_count, 1) + name[name >= 0])
@@ -60,7 +60,7 @@ def _of_several_names(
     return _rows(records, record[kept][first], finding_type, kind, counts, given_name_counts)
 
 
-def _merge_cycles(records: pa.Table, links: Links) -> pa.Table:
+def _merge_cycles(records: pa.Table, links: Links) -> tuple[pa.Table, np.ndarray]:
     """Contacts whose merge targets lead back to themselves."""
     merged = np.flatnonzero(links.kind == MERGE_TARGET)
     loser, target = links.record[merged], links.node[merged]
@@ -81,10 +81,10 @@ def _rows(
     kind: str,
     record_counts: np.ndarray,
     given_name_counts: np.ndarray | None,
-) -> pa.Table:
+) -> tuple[pa.Table, np.ndarray]:
     members = records.select(_MEMBER).take(pa.array(rows))
     count = len(rows)
-    return pa.table(
+    table = pa.table(
         {
             "finding_type": pa.array([finding_type] * count, TEXT),
             **{name: column(members, name) for name in _MEMBER},
@@ -96,3 +96,4 @@ def _rows(
             else pa.array(given_name_counts, pa.int64()),
         }
     )
+    return table, rows

@@ -38,14 +38,6 @@ if TYPE_CHECKING:
 _MOST_TOUCHED = 0.3  # share of rows above which looking at everything is as quick
 _BY_CUSTOMER = ("identifiers", "customer_identities", "customers", "customer_links")
 BY_PART = (*_BY_CUSTOMER, "shared_identifiers", "identity_findings")
-# Whoever stands for a finding is a record that links, so it has a customer.
-_DELETE_FINDINGS = """
-    delete from identity_output.identity_findings
-    where (source_system, source_table, source_id) in (
-        select source_system, source_table, source_id from identity_output.customer_identities
-        where customer_key in (select customer_key from old_keys)
-    )
-"""
 
 
 class _InDoubt(Exception):
@@ -93,7 +85,7 @@ def _refresh_all(
             tables[name] = table
             write(_replace, connection, name, table)
         write(state.begin)
-        write(_remember, state, rows, found.parts(), tables["customers"], tables["shared_identifiers"])
+        write(_remember, state, rows, found.parts(), tables, found.findings[1])
         earlier, served = ledger.retired_customer_keys(), pq.read_table(published) if published.exists() else None
         retired = identity.retired(tables["customers"], served, earlier, snapshot_id)
         _retire(ledger, retired, snapshot_id)
@@ -133,7 +125,7 @@ def _refresh_touched(
                 if name == "customers":
                     write(_must_be_new, connection, table)
                 write(_add, connection, name, table)
-            write(_remember, state, rows, found.parts(), tables["customers"], tables["shared_identifiers"])
+            write(_remember, state, rows, found.parts(), tables, found.findings[1])
             write(_add, connection, "customer_links", found.customer_links())
         retired = _retired(ledger, connection, snapshot_id, published)
         _retire(ledger, retired, snapshot_id)
@@ -143,15 +135,12 @@ def _refresh_touched(
 def _forget_touched(state: IdentityState) -> None:
     """Take out of state and output what belongs to the touched parts."""
     state.drop_touched()
-    state.connection.execute(_DELETE_FINDINGS)
     for name in _BY_CUSTOMER:
         state.connection.execute(
             f"delete from identity_output.{name} where customer_key in (select customer_key from old_keys)"
         )
-    state.connection.execute(
-        "delete from identity_output.shared_identifiers"
-        " where identifier_hash in (select identifier_hash from old_shared)"
-    )
+    for name, key in (("shared_identifiers", "identifier_hash"), ("identity_findings", "evidence_key")):
+        state.connection.execute(f"delete from identity_output.{name} where {key} in (select {key} from old_{name})")
 
 
 def _inputs(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
@@ -166,17 +155,22 @@ def _values(rows: dict[str, pa.Table], settings: Settings) -> dict[str, pa.Array
 
 
 def _remember(
-    state: IdentityState, rows: dict[str, pa.Table], parts: Parts, customers: pa.Table, shared: pa.Table
+    state: IdentityState,
+    rows: dict[str, pa.Table],
+    parts: Parts,
+    tables: dict[str, pa.Table],
+    finding_records: np.ndarray,
 ) -> None:
-    """Rows, values, customers and shared identifiers with their parts into the state."""
+    """Rows, values, customers, shared identifiers and findings with their parts into the state."""
     fingerprints = [chunk for entity in INPUTS for chunk in rows[entity].column(FINGERPRINT).chunks]
     state.add("rows", pa.chunked_array(fingerprints, pa.uint64()), np.concatenate([parts.of_record, parts.of_mention]))
     place = 0
     for kind, values in parts.values:
         state.add("values", values, parts.of_value[place : place + len(values)], kind)
         place += len(values)
-    state.add("customers", customers.column("customer_key"), parts.of_customer)
-    state.add("shared", shared.column("identifier_hash"), parts.of_shared)
+    state.add("customers", tables["customers"].column("customer_key"), parts.of_customer)
+    state.add("shared", tables["shared_identifiers"].column("identifier_hash"), parts.of_shared)
+    state.add("findings", tables["identity_findings"].column("evidence_key"), parts.of_record[finding_records])
     state.close(parts.count)
 
 
@@ -246,9 +240,15 @@ def _beside() -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All or nothing. Keys are hashes: looking for a way to compress them takes longer than writing them plainly; and
-    rows are in no order, so two threads need not agree on one."""
-    connection.execute("set force_compression = 'uncompressed'; set preserve_insertion_order = false")
+    """All or nothing.
+
+    Keys are hashes: looking for a way to compress them takes longer than writing them plainly. Rows are in no order, so
+    two threads need not agree on one. A commit writes the file itself, and not first a log of it; left until the file
+    is closed, that would look for a compression.
+    """
+    settings = {"force_compression": "uncompressed", "preserve_insertion_order": "false", "checkpoint_threshold": "0B"}
+    for name, value in settings.items():
+        connection.execute(f"set {name} = '{value}'")
     connection.begin()
     try:
         yield
@@ -257,6 +257,6 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
     else:
         connection.commit()
-        connection.execute("checkpoint")  # now, and not when the file is closed: it would look for a compression then
     finally:
-        connection.execute("set force_compression = 'auto'; set preserve_insertion_order = true")
+        for name in settings:
+            connection.execute(f"reset {name}")

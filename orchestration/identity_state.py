@@ -8,6 +8,7 @@ Does not live here: what is done with the answer (`identity_incremental.py`), th
     values     hash of a normal form, and its part: two that collide only make a day look at more
     customers  key of a customer, and its part
     shared     an entry of the list of shared identifiers, and its part
+    findings   key of a finding, and the part of the record that it names
     judged     the judged pairs
 
 Fingerprints are 64 bits without a secret. `compare` notices two equal ones wherever both are there; a row that turns
@@ -50,9 +51,10 @@ _TABLES = """
     create or replace table identity_state.values (value_hash ubigint, part bigint);
     create or replace table identity_state.customers (customer_key varchar, part bigint);
     create or replace table identity_state.shared (identifier_hash varchar, part bigint);
+    create or replace table identity_state.findings (evidence_key varchar, part bigint);
 """
 _JUDGED_COLUMNS = ", ".join((*PAIR, "verdict", "rule", "since_date"))
-_PART_TABLES = ("rows", "values", "customers", "shared")
+_PART_TABLES = ("rows", "values", "customers", "shared", "findings")
 
 
 @dataclass(frozen=True)
@@ -88,27 +90,34 @@ class IdentityState:
         return self.connection.execute(selected).to_arrow_table()
 
     def compare(self) -> Comparison:
-        """Hold the rows of now against those of the state: temporary table `compared` (now, known, part)."""
-        union = " union all ".join(self._select(entity) for entity in INPUTS)
-        self.connection.execute(f"create or replace temp table now_rows as {union}")
+        """Hold the rows of now against those of the state: temporary tables `appeared` (fingerprint) and `vanished`
+        (fingerprint, part). What stayed is in the state."""
+        now = " union all ".join(self._select(entity) for entity in INPUTS)
         self.connection.execute(f"""
             create or replace temp table compared as
-            select now_rows.{FINGERPRINT} as now, known.fingerprint as known, known.part
-            from now_rows full join identity_state.rows as known on known.fingerprint = now_rows.{FINGERPRINT};
-            create or replace temp table appeared as
-            select now as fingerprint from compared where known is null;
-        """)
-        counts = """
             select
-                (select count(*) from now_rows), (select count(*) from identity_state.rows),
-                count(now), count(known), count(*) filter (known is null), count(*) filter (now is null),
-                (select count(distinct fingerprint) from appeared)
+                count(now) as now_joined, count(known) as known_joined,
+                coalesce(list(now) filter (known is null), []) as appeared,
+                coalesce(list({{'fingerprint': known, 'part': part}}) filter (now is null), []) as vanished
+            from (
+                select now_rows.{FINGERPRINT} as now, known.fingerprint as known, known.part
+                from ({now}) as now_rows
+                full join identity_state.rows as known on known.fingerprint = now_rows.{FINGERPRINT}
+            );
+            create or replace temp table appeared as select unnest(appeared) as fingerprint from compared;
+            create or replace temp table vanished as select unnest(vanished, recursive := true) from compared;
+        """)
+        row_count = " + ".join(f"(select count(*) from conformed.{table})" for table in INPUTS.values())
+        counts = f"""
+            select
+                {row_count}, (select count(*) from identity_state.rows), now_joined, known_joined,
+                len(appeared), len(vanished), (select count(distinct fingerprint) from appeared)
             from compared
         """
-        now, known, now_joined, known_joined, appeared, vanished, different = self._one(counts)
+        now_count, known, now_joined, known_joined, appeared, vanished, different = self._one(counts)
         # A fingerprint twice on one side of the join makes rows of the other side come out more than once.
-        is_one_to_one = now == now_joined and known == known_joined and appeared == different
-        return Comparison(now, appeared, vanished, is_one_to_one)
+        is_one_to_one = now_count == now_joined and known == known_joined and appeared == different
+        return Comparison(now_count, appeared, vanished, is_one_to_one)
 
     def judge(self, pairs: pa.Table) -> None:
         """Temporary table `judged`: the judged pairs of now."""
@@ -139,14 +148,17 @@ class IdentityState:
         self._name_judged(appeared)
         self.connection.execute("""
             create or replace temp table touched as
-            select part from compared where now is null and part >= 0
+            select part from vanished where part >= 0
             union
-            select part from compared where now in (select fingerprint from named) and part >= 0
+            select part from identity_state.rows
+            where fingerprint in (select fingerprint from named) and part >= 0
             union
             select part from identity_state.values where value_hash in (select value_hash from asked);
             create or replace temp table wanted as
-            select now as fingerprint from compared
-            where now is not null and (known is null or part in (select part from touched));
+            select fingerprint from appeared
+            union all
+            select fingerprint from identity_state.rows
+            where part in (select part from touched) and fingerprint not in (select fingerprint from vanished);
         """)
         return self._one("select count(*) from wanted")[0]
 
@@ -170,6 +182,8 @@ class IdentityState:
             select right_source_system, right_source_table, right_source_id from judged_again;
             create or replace temp table named (fingerprint ubigint);
         """)
+        if not self._one("select count(*) from members")[0]:
+            return
         for entity, own_id in OWN_ID.items():
             members = f"select system, id from members where entity = '{entity}'"
             self.connection.execute(
@@ -182,15 +196,17 @@ class IdentityState:
         self._next_part = 0
 
     def drop_touched(self) -> None:
-        """Forget the touched parts; temporary tables `old_keys` and `old_shared` say what of the output was theirs."""
+        """Forget the touched parts; temporary tables `old_…` say what of the output was theirs."""
         (self._next_part,) = self._one("select next_part from identity_state.run")
         self.connection.execute("""
             create or replace temp table old_keys as
             select customer_key from identity_state.customers where part in (select part from touched);
-            create or replace temp table old_shared as
+            create or replace temp table old_shared_identifiers as
             select identifier_hash from identity_state.shared where part in (select part from touched);
+            create or replace temp table old_identity_findings as
+            select evidence_key from identity_state.findings where part in (select part from touched);
             delete from identity_state.rows
-            where fingerprint in (select known from compared where now is null);
+            where fingerprint in (select fingerprint from vanished);
         """)
         for table in _PART_TABLES:
             self.connection.execute(f"delete from identity_state.{table} where part in (select part from touched)")
