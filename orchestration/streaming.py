@@ -126,7 +126,7 @@ def _repeated_digests(connection: duckdb.DuckDBPyConnection, digest: str, row_co
 
 
 def _repeated(digests: np.ndarray) -> np.ndarray:
-    """Sorting takes two thirds of the engine's own grouping, and half of its processor."""
+    """Digests that come more than once: sorting takes two thirds of the time of grouping in the engine."""
     digests.sort()
     return np.unique(digests[1:][digests[1:] == digests[:-1]])
 
