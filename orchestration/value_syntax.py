@@ -18,9 +18,9 @@ _MINUTES = r"[T ][0-9]{2}:[0-9]{2}"
 _SECONDS = r":[0-9]{2}([.][0-9]{1,6}0*)?"
 _CLOCK = f"{_MINUTES}({_SECONDS})?"
 _OFFSET = r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
-# How exporters mostly write a moment: length and mask of a part of what the patterns accept, found in less than half of
-# their time. The engine's cast refuses most else by itself; the places spelled out here are those where it is more
-# lenient (blanks before year and hour, a sign, seconds like `5.`, offsets of 60 minutes), see tests/test_value_syntax.py.
+# How exporters mostly write a moment: length and mask of a part of what the patterns accept, found in less than half
+# of their time. The engine's cast refuses most else by itself; the places spelled out here are those where it is more
+# lenient (blanks before year and hour, a sign, seconds like `5.`, offsets of 60 minutes): tests/test_value_syntax.py.
 _USUAL_CLOCK = "2???-??-??T[0-2]?:??:?[0-9]"
 _USUAL_MOMENTS = ((20, f"{_USUAL_CLOCK}Z"), (25, f"{_USUAL_CLOCK}[-+]0?:[0-5]?"))
 _YES, _NO = "true|t|yes|y|1", "false|f|no|n|0"
