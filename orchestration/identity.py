@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 
 from orchestration import identity_customers
 from orchestration.identity_components import Parts, connected, parts
-from orchestration.identity_customers import ENTITIES, People
+from orchestration.identity_customers import ENTITIES, People, Traced
 from orchestration.identity_decisions import Judged, joined, judged, separated
 from orchestration.identity_evidence import Links, link
 from orchestration.identity_findings import findings
@@ -29,6 +28,11 @@ from orchestration.settings import Settings
 _EVIDENCE_COLUMNS = (
     *("country_code", "email", "phone", "first_name", "loyalty_id"),
     *("merged_into_contact_id", "contact_id", "converted_contact_id"),
+)
+# What is told of a record once its evidence is links. The rest of the values makes room: 0.2 GiB of a million records.
+_TOLD_COLUMNS = (
+    *("source_system", "source_table", "source_id", "id_kind", "id_namespace"),
+    *("seen_at", "version_at", "first_name", "is_linking"),
 )
 # What the rule reads of a record and of a mention: nothing else can change who is who.
 RECORD_COLUMNS = frozenset(
@@ -72,22 +76,17 @@ class Found:
 
     def parts(self) -> Parts:
         """Which rows could have decided about one another, for the next day."""
-        return parts(self.links, self.people, self.judged)
+        return parts(self.links, self.judged)
 
-    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+    def tables(self) -> Iterator[tuple[str, Traced]]:
         """Every table but `customer_links`, which takes as long as all others, and `retired_customer_keys`."""
         yield "identifiers", identity_customers.identifiers(self.people)
         yield "customers", identity_customers.customers(self.people)
         yield "customer_identities", identity_customers.identities(self.people)
         yield "shared_identifiers", identity_customers.shared_identifiers(self.shown, self.links)
-        yield "identity_findings", self.findings[0]
+        yield "identity_findings", findings(self.shown, self.uncut)
 
-    @cached_property
-    def findings(self) -> tuple[pa.Table, np.ndarray]:
-        """What a person should look at, and which record each finding names."""
-        return findings(self.shown, self.uncut)
-
-    def customer_links(self) -> pa.Table:
+    def customer_links(self) -> Traced:
         return customer_links(self.people, self.links)
 
 
@@ -107,24 +106,24 @@ def resolve(
     """Resolve people.
 
     Args:
-        contacts, leads, customers, mentions, settings, id_secret, judged_pairs: see `find`.
+        contacts, leads, customers: `int_<entity>__unioned`, deleted rows included.
+        mentions, settings, id_secret, judged_pairs: see `find`.
         published_identities: `core.customer_identities` of the snapshot now served; None before the first.
         retired_keys: what earlier publishes retired, from the ledger; columns as `RETIRED_COLUMNS`.
         snapshot_id: the snapshot being built, for keys that it retires.
     """
-    found = find(contacts, leads, customers, mentions, settings, id_secret=id_secret, judged_pairs=judged_pairs)
-    tables = dict(found.tables())
+    records = record_table(contacts, leads, customers)
+    found = find(records, mentions, settings, id_secret=id_secret, judged_pairs=judged_pairs)
+    tables = {name: traced.table for name, traced in found.tables()}
     return IdentityResult(
         **tables,
-        customer_links=found.customer_links(),
+        customer_links=found.customer_links().table,
         retired_customer_keys=retired(tables["customers"], published_identities, retired_keys, snapshot_id),
     )
 
 
 def find(
-    contacts: pa.Table,
-    leads: pa.Table,
-    customers: pa.Table,
+    records: pa.Table,
     mentions: pa.Table,
     settings: Settings,
     *,
@@ -134,12 +133,11 @@ def find(
     """The rule itself.
 
     Args:
-        contacts, leads, customers: `int_<entity>__unioned`, deleted rows included.
+        records: of `record_table`.
         mentions: `int_identity__mentions`: each value by which events attach, with the first event that does.
         id_secret: what hides ids that are addresses in keys and tables (`identity_ids.opaque_ids`).
         judged_pairs: records called the same or different; columns as `identity_decisions.judged` reads them.
     """
-    records = record_table(contacts, leads, customers)
     links = uncut = link(records, mentions, settings)
     ids = column(records, "source_id")
     shown = records.set_column(records.column_names.index("source_id"), "source_id", opaque_ids(ids, id_secret))
@@ -152,12 +150,16 @@ def find(
         component = components(whole)
         links = separated(records, whole, component, pairs)
         component = component if links is whole else components(links)
-    people = identity_customers.people(records, mentions, links, component, id_secret)
-    return Found(shown, links, uncut, people, pairs)
+    people = identity_customers.people(records.select(_TOLD_COLUMNS), mentions, links, component, id_secret)
+    return Found(shown.select(_TOLD_COLUMNS), links, uncut, people, pairs)
 
 
 def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa.Table:
-    """All records in one shape; `is_linking` is false for a record deleted without a merge target."""
+    """All records in one shape; `is_linking` is false for a record deleted without a merge target.
+
+    Args:
+        contacts, leads, customers: `int_<entity>__unioned`, deleted rows included.
+    """
     parts = []
     for entity, table in (("contacts", contacts), ("leads", leads), ("customers", customers)):
         own_id = ENTITIES[entity]

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from orchestration.identity_customers import People
     from orchestration.identity_decisions import Judged
     from orchestration.identity_evidence import Links
 
@@ -64,40 +63,20 @@ class TouchedValues:
 
 
 def connected(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """By node: a number below `size` that connected nodes share.
+    """By node: the smallest node below `size` that it is connected with.
 
-    Most nodes are values that one record has: each stands where its smallest neighbour stands, and the graph that is
-    left is of a third of the nodes and edges.
+    Each round hangs every tree under its smallest neighbour and then flattens: at least half of the trees that have a
+    neighbour are gone after it. As quick as scipy's (0.08 s for 3.4 million nodes), which takes 0.2 s to import.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    stands_at = np.arange(size)
-    np.minimum.at(stands_at, right, left)
-    # A node may stand where another one stands for it in turn: both are kept, as a link.
-    moved = np.flatnonzero(stands_at != np.arange(size))
-    near = stands_at[right]
-    has_more = left != near
-    lefts, rights = left[has_more], near[has_more]
-    stays = np.ones(size, dtype=bool)
-    stays[moved] = False
-    is_left = np.zeros(size, dtype=bool)
-    is_left[lefts] = is_left[stands_at[moved]] = True
-    chained = moved[is_left[moved]]
-    lefts, rights = np.concatenate([lefts, chained]), np.concatenate([rights, stands_at[chained]])
-    if not len(lefts):
-        return stands_at
-    is_linked = np.zeros(size, dtype=bool)
-    is_linked[lefts] = is_linked[rights] = True
-    linked = np.flatnonzero(is_linked)
-    place = np.cumsum(is_linked) - 1
-    graph = coo_array((np.ones(len(lefts), dtype=np.int8), (place[lefts], place[rights])), shape=(len(linked),) * 2)
-    group = connected_components(graph.tocsr(), directed=False)[1]
-    least = np.full(len(linked), size)
-    np.minimum.at(least, group, linked)
-    number = np.arange(size)
-    number[linked] = least[group]
-    return number[stands_at]
+    root = np.arange(size)
+    while len(left):
+        np.minimum.at(root, np.maximum(left, right), np.minimum(left, right))
+        while not np.array_equal(above := root[root], root):
+            root = above
+        left, right = root[left], root[right]
+        is_apart = left != right
+        left, right = left[is_apart], right[is_apart]
+    return root
 
 
 @dataclass(frozen=True)
@@ -105,15 +84,12 @@ class Parts:
     """The data in parts that never decide about one another, numbered from 0; -1: a mention without a normal form."""
 
     count: int
-    of_record: np.ndarray
-    of_mention: np.ndarray
+    of_row: np.ndarray  # of the inputs: records, then mentions
     values: tuple[tuple[str, pa.Array], ...]
     of_value: np.ndarray  # in the order of `values`
-    of_customer: np.ndarray
-    of_shared: np.ndarray
 
 
-def parts(links: Links, people: People, judged: Judged | None = None) -> Parts:
+def parts(links: Links, judged: Judged | None = None) -> Parts:
     """Parts of the records and mentions behind `links`.
 
     Two records that were judged are of one part, whatever the verdict: it decides about both.
@@ -126,14 +102,9 @@ def parts(links: Links, people: People, judged: Judged | None = None) -> Parts:
         right.append(judged.right)
     part = connected(size, np.concatenate(left), np.concatenate(right))
     of_value = np.append(part[records:], -1)  # of no value: the last entry
-    of_record, of_mention = part[:records], of_value[touches.mention_node]
-    of_member = np.concatenate([of_record[people.record_rows], of_mention[people.event_rows]])
     return Parts(
         count=int(part.max(initial=-1)) + 1,
-        of_record=of_record,
-        of_mention=of_mention,
+        of_row=np.concatenate([part[:records], of_value[touches.mention_node]]),
         values=touches.values,
         of_value=of_value[:-1],
-        of_customer=of_member[people.holder],
-        of_shared=of_record[np.array([value.carriers[0] for value in links.shared], dtype=np.int64)],
     )

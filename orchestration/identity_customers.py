@@ -14,7 +14,7 @@ import functools
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,13 @@ _MEMBER_KEYS = """
 """
 
 
+class Traced(NamedTuple):
+    """A published table, and by row an input row that it came of: records are numbered from 0, mentions after them."""
+
+    table: pa.Table
+    origin: np.ndarray
+
+
 @dataclass(frozen=True)
 class People:
     """Members by customer. Customers are numbered from 0; arrays by member list kept records first, then events."""
@@ -58,6 +65,11 @@ class People:
     event_kinds: pa.Array  # by event member: the kind of identifier by which it attaches
     record_evidence: np.ndarray  # by kept record: index in EVIDENCE_KINDS, -1 when it stands alone
     customer_evidence: pa.Array  # by customer: kinds, separated by commas
+
+    @property
+    def origin(self) -> np.ndarray:
+        """By member the input row that it is, as in `Traced`."""
+        return np.concatenate([self.record_rows, len(self.records) + self.event_rows])
 
 
 def member_keys(members: pa.Table) -> pa.Array:
@@ -132,12 +144,12 @@ def people(
     )
 
 
-def customers(found: People) -> pa.Table:
+def customers(found: People) -> Traced:
     """One row per golden customer, prospects included."""
     of_record = found.customer[: len(found.record_rows)]
     tables = column(found.records, "source_table").take(pa.array(found.record_rows))
     counts = [np.bincount(of_record[where(tables, entity)], minlength=len(found.keys)) for entity in ENTITIES]
-    return pa.table(
+    table = pa.table(
         {
             "customer_key": found.keys,
             "first_seen_at": column(found.members, "seen_at").take(pa.array(found.holder)),
@@ -149,9 +161,10 @@ def customers(found: People) -> pa.Table:
             "is_identified": pa.array(sum(counts) > 0),
         }
     )
+    return Traced(table, found.origin[found.holder])
 
 
-def identities(found: People) -> pa.Table:
+def identities(found: People) -> Traced:
     """One row per record, per guest, and per event that gave a key although records stand for the person now."""
     kept = len(found.record_rows)
     is_key_event = np.zeros(len(found.customer), dtype=bool)
@@ -166,7 +179,7 @@ def identities(found: People) -> pa.Table:
     rule = np.concatenate([by_evidence[found.record_evidence], *events])
     kinds = pa.array([*EVIDENCE_KINDS, "none"], TEXT).take(pa.array(found.record_evidence % (len(EVIDENCE_KINDS) + 1)))
     event_kinds = found.event_kinds.take(pa.array(member[kept:] - kept))
-    return pa.table(
+    table = pa.table(
         {
             "customer_key": found.keys.take(pa.array(found.customer[member])),
             **{name: column(found.members, name).take(pa.array(member)) for name in (*_MEMBER, "id_namespace")},
@@ -174,9 +187,10 @@ def identities(found: People) -> pa.Table:
             "evidence_kind": pa.concat_arrays([kinds, event_kinds]),
         }
     )
+    return Traced(table, found.origin[member])
 
 
-def identifiers(found: People) -> pa.Table:
+def identifiers(found: People) -> Traced:
     """Every id of a record and every usable value that events mention, as delivered, with its customer."""
     names = {"identifier_kind": "id_kind", "id_namespace": "id_namespace", "identifier_value": "source_id"}
     records, mentions = found.records, found.mentions.select(list(names))
@@ -185,10 +199,11 @@ def identifiers(found: People) -> pa.Table:
     parts.append(mentions.take(pa.array(mentioned)))
     customer = np.concatenate([found.customer[rows], found.mention_customer[mentioned]])
     columns = {name: pa.concat_arrays([column(part, name) for part in parts]) for name in names}
-    return pa.table({**columns, "customer_key": found.keys.take(pa.array(customer))})
+    table = pa.table({**columns, "customer_key": found.keys.take(pa.array(customer))})
+    return Traced(table, np.concatenate([found.record_rows[rows], len(records) + mentioned]))
 
 
-def shared_identifiers(records: pa.Table, links: Links) -> pa.Table:
+def shared_identifiers(records: pa.Table, links: Links) -> Traced:
     """Guarded values, each shown by a hash of the oldest record that has it: no address can be guessed from that."""
     carriers = np.concatenate([np.array([], dtype=np.int64), *(value.carriers for value in links.shared)])
     counts = [len(value.carriers) for value in links.shared]
@@ -196,7 +211,7 @@ def shared_identifiers(records: pa.Table, links: Links) -> pa.Table:
     first = carriers[oldest(group, len(counts), records.take(pa.array(carriers)))]
     kinds = pa.array([value.kind for value in links.shared], TEXT)
     keys = member_keys(records.take(pa.array(first)))
-    return pa.table(
+    table = pa.table(
         {
             "identifier_kind": kinds,
             "identifier_hash": pc.binary_join_element_wise(kinds, keys, "-"),
@@ -204,6 +219,7 @@ def shared_identifiers(records: pa.Table, links: Links) -> pa.Table:
             "given_name_count": pa.array([value.given_name_count for value in links.shared], pa.int64()),
         }
     )
+    return Traced(table, first)
 
 
 def _mention_components(links: Links, of_record: np.ndarray, component: np.ndarray) -> np.ndarray:

@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.identity_customers import member_keys
+from orchestration.identity_customers import Traced, member_keys
 from orchestration.identity_evidence import LOYALTY_ID, MERGE_TARGET, Links
 from orchestration.identity_values import TEXT, by_distinct, codes, column, distinct, given_names, oldest
 
 _MEMBER = ("source_system", "source_table", "source_id")
 
 
-def findings(records: pa.Table, links: Links) -> tuple[pa.Table, np.ndarray]:
-    """Rows of `identity_output.identity_findings`, and for each the place of its record among `records`.
+def findings(records: pa.Table, links: Links) -> Traced:
+    """Rows of `identity_output.identity_findings`, each with its record.
 
     Args:
         links: the deterministic rule's, before judged pairs.
@@ -34,7 +34,7 @@ def findings(records: pa.Table, links: Links) -> tuple[pa.Table, np.ndarray]:
         ),
         _merge_cycles(records, links),
     ]
-    return pa.concat_tables([table for table, _ in parts]), np.concatenate([rows for _, rows in parts])
+    return Traced(pa.concat_tables([table for table, _ in parts]), np.concatenate([rows for _, rows in parts]))
 
 
 def _of_several_names(
@@ -45,7 +45,7 @@ def _of_several_names(
     value: np.ndarray,
     names: np.ndarray,
     name_count: int,
-) -> tuple[pa.Table, np.ndarray]:
+) -> Traced:
     """Values whose carriers have two or more different given names."""
     name = names[record]
     pairs = distinct(value[name >= 0] * max(name_count, 1) + name[name >= 0])
@@ -60,7 +60,7 @@ def _of_several_names(
     return _rows(records, record[kept][first], finding_type, kind, counts, given_name_counts)
 
 
-def _merge_cycles(records: pa.Table, links: Links) -> tuple[pa.Table, np.ndarray]:
+def _merge_cycles(records: pa.Table, links: Links) -> Traced:
     """Contacts whose merge targets lead back to themselves."""
     merged = np.flatnonzero(links.kind == MERGE_TARGET)
     loser, target = links.record[merged], links.node[merged]
@@ -81,7 +81,7 @@ def _rows(
     kind: str,
     record_counts: np.ndarray,
     given_name_counts: np.ndarray | None,
-) -> tuple[pa.Table, np.ndarray]:
+) -> Traced:
     members = records.select(_MEMBER).take(pa.array(rows))
     count = len(rows)
     table = pa.table(
@@ -96,4 +96,4 @@ def _rows(
             else pa.array(given_name_counts, pa.int64()),
         }
     )
-    return table, rows
+    return Traced(table, rows)

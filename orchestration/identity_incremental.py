@@ -10,14 +10,12 @@ made with something else, a fingerprint that stands for two rows, a key that wou
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,19 +23,18 @@ from orchestration import identity
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.identity_customers import ENTITIES
 from orchestration.identity_evidence import link
-from orchestration.identity_state import FINGERPRINT, INPUTS, IdentityState
+from orchestration.identity_state import FINGERPRINT, INPUTS, OUTPUT, IdentityState
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
     from orchestration.identity_components import Parts
+    from orchestration.identity_customers import Traced
     from orchestration.ledger import Ledger
     from orchestration.warehouse import DuckDBWarehouse
 
 _MOST_TOUCHED = 0.3  # share of rows above which looking at everything is as quick
-_BY_CUSTOMER = ("identifiers", "customer_identities", "customers", "customer_links")
-BY_PART = (*_BY_CUSTOMER, "shared_identifiers", "identity_findings")
 
 
 class _InDoubt(Exception):
@@ -58,15 +55,14 @@ def refresh(
         judged_pairs: see `identity.find`.
         published: `core.customer_identities` of the snapshot now served; there is no such file before the first.
     """
-    with warehouse.connect() as connection, _beside() as meanwhile:
-        meanwhile(importlib.import_module, "scipy.sparse.csgraph")  # 0.2 s that the engine leaves free
+    with warehouse.connect() as connection:
         state = IdentityState(connection, settings, ledger.secret("record ids"))
         state.judge(judged_pairs)
         try:
             _refresh_touched(settings, ledger, state, snapshot_id, published)
         except _InDoubt:
             _refresh_all(settings, ledger, state, snapshot_id, published, judged_pairs)
-        tables = (*BY_PART, "retired_customer_keys")
+        tables = (*OUTPUT, "retired_customer_keys")
         counts = [connection.execute(f"select count(*) from identity_output.{name}").fetchone()[0] for name in tables]
         return dict(zip(tables, counts, strict=True))
 
@@ -74,23 +70,26 @@ def refresh(
 def _refresh_all(
     settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path, judged_pairs: pa.Table
 ) -> None:
-    rows = {entity: state.read(entity) for entity in INPUTS}
+    records, mentions, fingerprints = _inputs({entity: state.read(entity) for entity in INPUTS})
     connection = state.connection
-    with _transaction(connection), _beside() as write:
-        found = identity.find(**_inputs(rows), settings=settings, judged_pairs=judged_pairs, id_secret=state.id_secret)
+    with _transaction(connection), _beside() as write, ThreadPoolExecutor(1) as beside:
+        found = identity.find(records, mentions, settings, judged_pairs=judged_pairs, id_secret=state.id_secret)
+        del records, mentions
         reach(CrashPoint.IDENTITY_FOUND)
-        write(connection.execute, "create schema if not exists identity_output")
-        tables = {}
-        for name, table in found.tables():
-            tables[name] = table
-            write(_replace, connection, name, table)
+        links = beside.submit(found.customer_links)  # as long as everything else here
         write(state.begin)
-        write(_remember, state, rows, found.parts(), tables, found.findings[1])
+        parts = found.parts()
+        write(_remember, state, fingerprints, parts)
+        for name, traced in found.tables():
+            write(_show, state, name, traced, parts, anew=True)
+            if name == "customers":
+                customers = traced.table
         earlier, served = ledger.retired_customer_keys(), pq.read_table(published) if published.exists() else None
-        retired = identity.retired(tables["customers"], served, earlier, snapshot_id)
+        retired = identity.retired(customers, served, earlier, snapshot_id)
         _retire(ledger, retired, snapshot_id)
-        write(_replace, connection, "retired_customer_keys", retired)
-        write(_replace, connection, "customer_links", found.customer_links())
+        write(_replace_retired, connection, retired)
+        write(_show, state, "customer_links", links.result(), parts, anew=True)
+        write(state.close, parts.count)
 
 
 def _refresh_touched(
@@ -114,64 +113,50 @@ def _refresh_touched(
     rows = {entity: state.read(entity, "wanted") for entity in INPUTS}
     ids = [chunk for entity, name in ENTITIES.items() for chunk in rows[entity].column(name).chunks]
     judged = state.judged_among(ids)
+    records, mentions, fingerprints = _inputs(rows)
     with _transaction(connection):
         with _beside() as write:
-            write(_forget_touched, state)
-            found = identity.find(**_inputs(rows), settings=settings, judged_pairs=judged, id_secret=state.id_secret)
+            write(state.forget_touched)
+            found = identity.find(records, mentions, settings, judged_pairs=judged, id_secret=state.id_secret)
             reach(CrashPoint.IDENTITY_FOUND)
-            tables = {}
-            for name, table in found.tables():
-                tables[name] = table
+            parts = found.parts()
+            for name, traced in found.tables():
                 if name == "customers":
-                    write(_must_be_new, connection, table)
-                write(_add, connection, name, table)
-            write(_remember, state, rows, found.parts(), tables, found.findings[1])
-            write(_add, connection, "customer_links", found.customer_links())
+                    write(_must_be_new, connection, traced.table)
+                write(_show, state, name, traced, parts)
+            write(_remember, state, fingerprints, parts)
+            write(_show, state, "customer_links", found.customer_links(), parts)
+            write(state.close, parts.count)
         retired = _retired(ledger, connection, snapshot_id, published)
         _retire(ledger, retired, snapshot_id)
-        _replace(connection, "retired_customer_keys", retired)
+        _replace_retired(connection, retired)
 
 
-def _forget_touched(state: IdentityState) -> None:
-    """Take out of state and output what belongs to the touched parts."""
-    state.drop_touched()
-    for name in _BY_CUSTOMER:
-        state.connection.execute(
-            f"delete from identity_output.{name} where customer_key in (select customer_key from old_keys)"
-        )
-    for name, key in (("shared_identifiers", "identifier_hash"), ("identity_findings", "evidence_key")):
-        state.connection.execute(f"delete from identity_output.{name} where {key} in (select {key} from old_{name})")
-
-
-def _inputs(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
-    return {entity: table.drop_columns([FINGERPRINT]) for entity, table in rows.items()}
+def _inputs(rows: dict[str, pa.Table]) -> tuple[pa.Table, pa.Table, pa.ChunkedArray]:
+    """Records and mentions as the rule wants them, and the fingerprints of both."""
+    fingerprints = [chunk for entity in INPUTS for chunk in rows[entity].column(FINGERPRINT).chunks]
+    records = identity.record_table(**{entity: rows[entity] for entity in ENTITIES})
+    return records, rows["mentions"], pa.chunked_array(fingerprints, pa.uint64())
 
 
 def _values(rows: dict[str, pa.Table], settings: Settings) -> dict[str, pa.Array]:
     """Normal forms that these rows carry or mention, by kind."""
-    tables = _inputs(rows)
-    mentions = tables.pop("mentions")
-    return dict(link(identity.record_table(**tables), mentions, settings).touches.values)
+    records, mentions, _ = _inputs(rows)
+    return dict(link(records, mentions, settings).touches.values)
 
 
-def _remember(
-    state: IdentityState,
-    rows: dict[str, pa.Table],
-    parts: Parts,
-    tables: dict[str, pa.Table],
-    finding_records: np.ndarray,
-) -> None:
-    """Rows, values, customers, shared identifiers and findings with their parts into the state."""
-    fingerprints = [chunk for entity in INPUTS for chunk in rows[entity].column(FINGERPRINT).chunks]
-    state.add("rows", pa.chunked_array(fingerprints, pa.uint64()), np.concatenate([parts.of_record, parts.of_mention]))
+def _remember(state: IdentityState, fingerprints: pa.ChunkedArray, parts: Parts) -> None:
+    """Rows and values with their parts into the state."""
+    state.add_rows(fingerprints, parts.of_row)
     place = 0
     for kind, values in parts.values:
-        state.add("values", values, parts.of_value[place : place + len(values)], kind)
+        state.add_values(kind, values, parts.of_value[place : place + len(values)])
         place += len(values)
-    state.add("customers", tables["customers"].column("customer_key"), parts.of_customer)
-    state.add("shared", tables["shared_identifiers"].column("identifier_hash"), parts.of_shared)
-    state.add("findings", tables["identity_findings"].column("evidence_key"), parts.of_record[finding_records])
-    state.close(parts.count)
+
+
+def _show(state: IdentityState, name: str, traced: Traced, parts: Parts, *, anew: bool = False) -> None:
+    state.show(name, traced.table, parts.of_row[traced.origin], anew=anew)
+    reach(CrashPoint.IDENTITY_WRITING)
 
 
 def _must_be_new(connection: duckdb.DuckDBPyConnection, customers: pa.Table) -> None:
@@ -210,15 +195,9 @@ def _retire(ledger: Ledger, retired: pa.Table, snapshot_id: str) -> None:
     reach(CrashPoint.IDENTITY_RETIRED)
 
 
-def _add(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+def _replace_retired(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> None:
     connection.register("incoming", rows)
-    connection.execute(f"insert into identity_output.{name} by name select * from incoming")
-    reach(CrashPoint.IDENTITY_WRITING)
-
-
-def _replace(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
-    connection.register("incoming", rows)
-    connection.execute(f"create or replace table identity_output.{name} as select * from incoming")
+    connection.execute("create or replace table identity_output.retired_customer_keys as select * from incoming")
     reach(CrashPoint.IDENTITY_WRITING)
 
 
@@ -231,7 +210,7 @@ def _beside() -> Iterator[Callable[..., None]]:
     with ThreadPoolExecutor(1) as executor:
         asked: list[Future[object]] = []
         try:
-            yield lambda work, *arguments: asked.append(executor.submit(work, *arguments))
+            yield lambda work, *arguments, **named: asked.append(executor.submit(work, *arguments, **named))
             for each in asked:
                 each.result()
         finally:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.identity_customers import People, member_keys
+from orchestration.identity_customers import People, Traced, member_keys
 from orchestration.identity_evidence import (
     DECISION,
     EVIDENCE_KINDS,
@@ -35,7 +35,7 @@ _EVENT_KINDS = ("customer_id", "contact_id", "lead_id", "email")
 KINDS = (*EVIDENCE_KINDS, *(kind for kind in _EVENT_KINDS if kind not in EVIDENCE_KINDS))
 
 
-def customer_links(found: People, links: Links) -> pa.Table:
+def customer_links(found: People, links: Links) -> Traced:
     """Rows of `identity_output.customer_links`; none for a member that shares nothing."""
     link, node = _different_links(links)
     record, kind = links.record[link], links.kind[link]
@@ -78,7 +78,10 @@ def customer_links(found: People, links: Links) -> pa.Table:
             "first_seen_at": column(members, "seen_at"),
         }
     )
-    return pa.concat_tables([linked, _guarded(found, links)]) if links.shared else linked
+    if not links.shared:
+        return Traced(linked, number)
+    guarded, carriers = _guarded(found, links)
+    return Traced(pa.concat_tables([linked, guarded]), np.concatenate([number, carriers]))
 
 
 def _different_links(links: Links) -> tuple[np.ndarray, np.ndarray]:
@@ -212,7 +215,7 @@ def _since(links: Links, value: np.ndarray) -> pa.Array:
     return links.pair_since.take(pa.array(np.where(is_pair, place, 0), mask=~is_pair))
 
 
-def _guarded(found: People, links: Links) -> pa.Table:
+def _guarded(found: People, links: Links) -> Traced:
     """Carriers of guarded values, which link nobody."""
     counts = [len(value.carriers) for value in links.shared]
     record = np.concatenate([np.array([], dtype=np.int64), *(value.carriers for value in links.shared)])
@@ -226,7 +229,7 @@ def _guarded(found: People, links: Links) -> pa.Table:
     different = np.unique(named, return_index=True)[1]  # one lead may name two placeholders, or one of them twice
     record, group, members = record[different], group[different], members.take(pa.array(different))
     of_row = pa.array(group)
-    return pa.table(
+    table = pa.table(
         {
             "customer_key": found.keys.take(pa.array(_customer_of(found, record))),
             **{name: column(members, name) for name in _MEMBER},
@@ -241,3 +244,4 @@ def _guarded(found: People, links: Links) -> pa.Table:
             "first_seen_at": column(members, "seen_at"),
         }
     )
+    return Traced(table, record)

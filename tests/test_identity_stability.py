@@ -285,9 +285,9 @@ def test_only_what_a_day_touches_is_looked_at(build: Build, monkeypatch: pytest.
     looked_at: list[int] = []
     find = identity_incremental.identity.find
 
-    def counted(**tables: object) -> Found:
-        looked_at.append(len(tables["contacts"]) + len(tables["mentions"]))
-        return find(**tables)
+    def counted(records: pa.Table, mentions: pa.Table, *rest: object, **named: object) -> Found:
+        looked_at.append(len(records) + len(mentions))
+        return find(records, mentions, *rest, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(identity_incremental.identity, "find", counted)

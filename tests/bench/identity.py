@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from orchestration import identity_incremental  # noqa: E402  the line above says where it lies
+from orchestration import identity_incremental, identity_state  # noqa: E402  the line above says where it lies
 from orchestration.garbage import look_rarely  # noqa: E402
 from orchestration.ledger import Ledger  # noqa: E402
 from orchestration.settings import load_settings  # noqa: E402
@@ -166,7 +166,7 @@ def measure(records: int) -> None:
         settings = load_settings(home, {"CXW_SOURCES": "ecommerce"})
         warehouse = DuckDBWarehouse(settings.warehouse_path, settings)
         warehouse.execute("create schema by_day")
-        tables = (*identity_incremental.BY_PART, "retired_customer_keys")
+        tables = (*identity_state.OUTPUT, "retired_customer_keys")
         for name in tables:
             warehouse.execute(f"create table by_day.{name} as from identity_output.{name}")
         warehouse.execute("drop schema identity_state cascade")
