@@ -8,6 +8,7 @@ what counts as evidence (`identity_evidence.py`), judged pairs (`identity_decisi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from orchestration import identity_customers
 from orchestration.identity_components import Parts, connected, parts
 from orchestration.identity_customers import ENTITIES, People, Traced
-from orchestration.identity_decisions import Judged, joined, judged, separated
+from orchestration.identity_decisions import joined, judged, separated
 from orchestration.identity_evidence import Links, link
 from orchestration.identity_findings import findings
 from orchestration.identity_ids import opaque_ids
@@ -72,11 +73,7 @@ class Found:
     links: Links
     uncut: Links  # as evidence has them, before judged pairs
     people: People
-    judged: Judged | None
-
-    def parts(self) -> Parts:
-        """Which rows could have decided about one another, for the next day."""
-        return parts(self.links, self.judged)
+    parts: Parts  # which rows could have decided about one another, for the next day
 
     def tables(self) -> Iterator[tuple[str, Traced]]:
         """Every table but `customer_links`, which takes as long as all others, and `retired_customer_keys`."""
@@ -141,17 +138,19 @@ def find(
     links = uncut = link(records, mentions, settings)
     ids = column(records, "source_id")
     shown = records.set_column(records.column_names.index("source_id"), "source_id", opaque_ids(ids, id_secret))
-    pairs = None
-    if judged_pairs is None or not judged_pairs.num_rows:
-        component = components(links)
-    else:
-        pairs = judged(records, judged_pairs, column(shown, "source_id"))
-        whole = joined(records, links, pairs)
-        component = components(whole)
-        links = separated(records, whole, component, pairs)
-        component = component if links is whole else components(links)
-    people = identity_customers.people(records.select(_TOLD_COLUMNS), mentions, links, component, id_secret)
-    return Found(shown.select(_TOLD_COLUMNS), links, uncut, people, pairs)
+    has_pairs = judged_pairs is not None and judged_pairs.num_rows > 0
+    pairs = judged(records, judged_pairs, column(shown, "source_id")) if has_pairs else None
+    with ThreadPoolExecutor(1) as beside:
+        found_parts = beside.submit(parts, links, pairs)
+        if pairs is None:
+            component = components(links)
+        else:
+            whole = joined(records, links, pairs)
+            component = components(whole)
+            links = separated(records, whole, component, pairs)
+            component = component if links is whole else components(links)
+        people = identity_customers.people(records.select(_TOLD_COLUMNS), mentions, links, component, id_secret)
+    return Found(shown.select(_TOLD_COLUMNS), links, uncut, people, found_parts.result())
 
 
 def record_table(contacts: pa.Table, leads: pa.Table, customers: pa.Table) -> pa.Table:

@@ -47,6 +47,12 @@ EVIDENCE_KINDS = (
 )
 MERGE_TARGET, LEAD_CONTACT, LOYALTY_ID, DECISION, EMAIL, PHONE, PROBABILISTIC, SAME_ID = range(len(EVIDENCE_KINDS))
 _ID_KINDS = ("contact_id", "customer_id", "lead_id")
+# Columns in which a record names a contact, and what that is evidence of.
+_NAMES_CONTACT = {
+    "merged_into_contact_id": MERGE_TARGET,
+    "contact_id": LEAD_CONTACT,
+    "converted_contact_id": LEAD_CONTACT,
+}
 
 
 @dataclass(frozen=True)
@@ -83,15 +89,17 @@ def link(records: pa.Table, mentions: pa.Table, settings: Settings) -> Links:
         records: `identity.record_table`.
         mentions: `int_identity__mentions`.
     """
-    # Numbers need nothing of the rest and take as long as half of it; pyarrow and numpy let go of the interpreter.
+    # Ids and numbers need nothing of the rest and take as long; pyarrow and numpy let go of the interpreter.
     with ThreadPoolExecutor(1) as beside:
-        return _link(records, mentions, settings, beside.submit(_phones, records, mentions, settings).result)
+        ids = beside.submit(_ids, records, mentions).result
+        return _link(records, mentions, settings, ids, beside.submit(_phones, records, mentions, settings).result)
 
 
 def _link(
     records: pa.Table,
     mentions: pa.Table,
     settings: Settings,
+    ids: Callable[[], list[_Ids]],
     phones: Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray, pa.Array]],
 ) -> Links:
     is_linking = flags(records, "is_linking")
@@ -106,26 +114,20 @@ def _link(
     guard = Guard(records, settings.max_records_per_identifier, email, len(emails))
     nobody, shared_targets = np.array([], dtype=np.int64), []
 
-    mention_namespace = column(mentions, "id_namespace")
-    for kind, (has_kind, own_ids), named in _id_evidence(records):
-        rows = where(mention_kind, kind)
-        ids = scoped(*(values.take(pa.array(rows)) for values in (mention_namespace, mention_value)))
-        (own_of_kind, *others, mentioned), values = coded(own_ids, *(column for column, _ in named), ids)
-        own = np.full(len(records), -1)
-        own[has_kind] = own_of_kind
-        touched.add(kind, values, (own, *others), rows, mentioned)
-        size = len(values)
+    for of_kind in ids():
+        own, size = of_kind.own, len(of_kind.values)
+        touched.add(of_kind.kind, of_kind.values, (own, *of_kind.named.values()), of_kind.mentions, of_kind.mentioned)
         first = graph.add_nodes(size)
         graph.connect(own, first, SAME_ID, is_own=True)
         own_node = np.maximum(own_node, _shifted(own, first))
         silent = _silent_holders(own, size, records, is_linking)
-        for other, (_, evidence_kind) in zip(others, named, strict=True):
+        for name, other in of_kind.named.items():
             told = np.where(is_linking, np.where(silent[other] >= 0, -1, other), -1)
-            told, found = guard.without_placeholders(kind, size, own, told)
-            graph.connect(told, first, evidence_kind)
+            told, found = guard.without_placeholders(of_kind.kind, size, own, told)
+            graph.connect(told, first, _NAMES_CONTACT[name])
             shared_targets += found
-        mention_node[rows] = _shifted(mentioned, first)
-        mention_record[rows] = silent[mentioned]
+        mention_node[of_kind.mentions] = _shifted(of_kind.mentioned, first)
+        mention_record[of_kind.mentions] = silent[of_kind.mentioned]
 
     (loyalty,), values = coded(present(column(records, "loyalty_id")))
     touched.add("loyalty_id", values, (loyalty,))
@@ -155,6 +157,39 @@ def _link(
         shared=(*shared_targets, *shared_cards, *shared_emails, *shared_phones),
         touches=touched.all(),
     )
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """Ids of one kind as codes: the record's own, those in which it names a contact, and mentioned ones."""
+
+    kind: str
+    values: pa.Array  # by code
+    own: np.ndarray  # by record
+    named: dict[str, np.ndarray]  # by column of `_NAMES_CONTACT`, by record
+    mentions: np.ndarray  # rows that mention such an id
+    mentioned: np.ndarray  # by such a row
+
+
+def _ids(records: pa.Table, mentions: pa.Table) -> list[_Ids]:
+    """By kind of id, in the order of `_ID_KINDS`."""
+    namespaces, kinds, own_ids = (column(records, name) for name in ("id_namespace", "id_kind", "source_id"))
+    mention_kind, mention_namespace, mention_value = (
+        column(mentions, name) for name in ("identifier_kind", "id_namespace", "identifier_value")
+    )
+    found = []
+    for kind in _ID_KINDS:
+        has_kind, rows = where(kinds, kind), where(mention_kind, kind)
+        names = tuple(_NAMES_CONTACT) if kind == "contact_id" else ()
+        (own_of_kind, *others, mentioned), values = coded(
+            scoped(*(values.take(pa.array(has_kind)) for values in (namespaces, own_ids))),
+            *(scoped(namespaces, column(records, name)) for name in names),
+            scoped(*(values.take(pa.array(rows)) for values in (mention_namespace, mention_value))),
+        )
+        own = np.full(len(records), -1)
+        own[has_kind] = own_of_kind
+        found.append(_Ids(kind, values, own, dict(zip(names, others, strict=True)), rows, mentioned))
+    return found
 
 
 def _phones(
@@ -197,25 +232,6 @@ class _Graph:
         is_carried = np.zeros(self.node_count, dtype=bool)
         is_carried[np.concatenate(self.carried)] = True
         return Links(record=record, node=node, kind=kind, node_count=self.node_count, is_carried=is_carried, **rest)
-
-
-def _id_evidence(
-    records: pa.Table,
-) -> list[tuple[str, tuple[np.ndarray, pa.Array], list[tuple[pa.Array, int]]]]:
-    """Per kind of id: the records that have such a one with their ids, and the columns in which records name such an
-    id of another one."""
-    namespaces, kinds, ids = (column(records, name) for name in ("id_namespace", "id_kind", "source_id"))
-    named = [
-        (scoped(namespaces, column(records, "merged_into_contact_id")), MERGE_TARGET),
-        (scoped(namespaces, column(records, "contact_id")), LEAD_CONTACT),
-        (scoped(namespaces, column(records, "converted_contact_id")), LEAD_CONTACT),
-    ]
-    found = []
-    for kind in _ID_KINDS:
-        rows = where(kinds, kind)
-        own_ids = scoped(namespaces.take(pa.array(rows)), ids.take(pa.array(rows)))
-        found.append((kind, (rows, own_ids), named if kind == "contact_id" else []))
-    return found
 
 
 def _silent_holders(own: np.ndarray, size: int, records: pa.Table, is_linking: np.ndarray) -> np.ndarray:
