@@ -5,7 +5,7 @@ Lives here: reading, choosing between the two, writing tables and state in one t
 
 Either way the tables hold the same rows. The rule runs unchanged over whole parts (`identity_components.Touches`): the
 parts that hold what changed, vanished or appeared, by old values and new ones. Any doubt means the whole: no state, one
-made with something else, a fingerprint that stands for two rows, a key that would be there twice.
+made with something else, a fingerprint that stands for two rows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def refresh(
     """Write who is who; returns row counts by table.
 
     Args:
-        judged_pairs: see `identity.find`.
+        judged_pairs: see `identity.find`; ids as delivered.
         published: `core.customer_identities` of the snapshot now served; there is no such file before the first.
     """
     with warehouse.connect() as connection:
@@ -122,8 +122,6 @@ def _refresh_touched(
             reach(CrashPoint.IDENTITY_FOUND)
             parts = found.parts
             for name, traced in found.tables():
-                if name == "customers":
-                    write(_must_be_new, connection, traced.table)
                 write(_show, state, name, traced, parts)
             write(_remember, state, fingerprints, parts)
             write(_show, state, "customer_links", found.customer_links(), parts)
@@ -158,16 +156,6 @@ def _remember(state: IdentityState, fingerprints: pa.ChunkedArray, parts: Parts)
 def _show(state: IdentityState, name: str, traced: Traced, parts: Parts, *, anew: bool = False) -> None:
     state.show(name, traced.table, parts.of_row[traced.origin], anew=anew)
     reach(CrashPoint.IDENTITY_WRITING)
-
-
-def _must_be_new(connection: duckdb.DuckDBPyConnection, customers: pa.Table) -> None:
-    """A key that another customer has cannot be told apart by the next day."""
-    connection.register("incoming", customers.select(["customer_key"]))
-    (known,) = connection.execute(
-        "select count(*) from identity_output.customers semi join incoming using (customer_key)"
-    ).fetchone()
-    if known:
-        raise _InDoubt
 
 
 def _retired(ledger: Ledger, connection: duckdb.DuckDBPyConnection, snapshot_id: str, published: Path) -> pa.Table:

@@ -6,6 +6,7 @@ Does not live here: what is done with the answer (`identity_incremental.py`), th
     run        what the rest was made with (one row; none: nothing here may be believed)
     rows       fingerprint of a record or mention as the rule reads it, and its part
     values     hash of a normal form, and its part: two that collide only make a day look at more
+    namespaces of the ids of each source and entity: a judged pair names its records without
     judged     the judged pairs
     <output>   the rows of each table of `OUTPUT`, and their parts; `identity_output` shows the same without these
 
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING
 from orchestration.identity import MENTION_COLUMNS, RECORD_COLUMNS
 from orchestration.identity_customers import ENTITIES
 from orchestration.identity_decisions import PAIR
+from orchestration.identity_values import SCOPE
 from orchestration.settings import Settings
 from orchestration.warehouse import quote
 
@@ -61,6 +63,7 @@ _TABLES = """
     create table identity_state.run (made_with varchar, next_part bigint);
     create table identity_state.rows (fingerprint ubigint, part bigint);
     create table identity_state.values (value_hash ubigint, part bigint);
+    create table identity_state.namespaces (system varchar, entity varchar, id_namespace varchar);
 """
 _IN_OUTPUT = "schema_name = 'identity_output' and table_name = ?"
 _JUDGED_COLUMNS = ", ".join((*PAIR, "verdict", "rule", "since_date"))
@@ -161,13 +164,10 @@ class IdentityState:
         self.connection.execute("create or replace temp table asked (value_hash ubigint)")
         for kind, texts in values.items():
             self._insert("temp.asked", _hashes(kind), {"value": texts})
-        self._name_judged(appeared)
+        self._ask_for_judged(appeared)
         self.connection.execute("""
             create or replace temp table touched as
             select part from vanished where part >= 0
-            union
-            select part from identity_state.rows
-            where fingerprint in (select fingerprint from named) and part >= 0
             union
             select part from identity_state.values where value_hash in (select value_hash from asked);
             create or replace temp table wanted as
@@ -178,12 +178,16 @@ class IdentityState:
         """)
         return self._one("select count(*) from wanted")[0]
 
-    def _name_judged(self, appeared: Mapping[str, pa.Table]) -> None:
-        """Temporary table `named` (fingerprint): records of pairs that changed in any way, or whose record came."""
-        self.connection.execute("create or replace temp table came (system varchar, entity varchar, id varchar)")
+    def _ask_for_judged(self, appeared: Mapping[str, pa.Table]) -> None:
+        """Ids of the records of pairs that changed in any way, or whose record came, into temporary table `asked`."""
+        self.connection.execute(
+            "create or replace temp table came (system varchar, entity varchar, id varchar, id_namespace varchar)"
+        )
         for entity, own_id in OWN_ID.items():
             self.connection.register("incoming", appeared[entity])
-            self.connection.execute(f"insert into came select source_system, '{entity}', {own_id} from incoming")
+            self.connection.execute(
+                f"insert into came select source_system, '{entity}', {own_id}, id_namespace from incoming"
+            )
         pairs, known = "select * from temp.judged", "select * from identity_state.judged"
         self.connection.execute(f"""
             create or replace temp table judged_again as
@@ -196,27 +200,33 @@ class IdentityState:
             select left_source_system as system, left_source_table as entity, left_source_id as id from judged_again
             union
             select right_source_system, right_source_table, right_source_id from judged_again;
-            create or replace temp table named (fingerprint ubigint);
+            create or replace temp table spaces as
+            from identity_state.namespaces union select system, entity, id_namespace from came;
         """)
-        if not self._one("select count(*) from members")[0]:
-            return
-        for entity, own_id in OWN_ID.items():
-            members = f"select system, id from members where entity = '{entity}'"
+        for entity, kind in ENTITIES.items():
+            value = f"id_namespace || '{SCOPE}' || id"
             self.connection.execute(
-                f"insert into named {self._select(entity)} where (source_system, {own_id}) in ({members})"
+                f"insert into asked select {_hashes(kind, value)} from members join spaces using (system, entity)"
+                f" where entity = '{entity}'"
             )
 
     def begin(self) -> None:
         """An empty state, which belongs to nothing until `close`."""
         self.connection.execute(_TABLES)
+        for entity in OWN_ID:
+            self.connection.execute(f"""
+                insert into identity_state.namespaces
+                select distinct source_system, '{entity}', id_namespace from conformed.{INPUTS[entity]}
+            """)
         self._next_part = 0
 
     def forget_touched(self) -> None:
         """Take the touched parts out of state and output."""
         (self._next_part,) = self._one("select next_part from identity_state.run")
         self.connection.execute("""
+            insert into identity_state.namespaces from spaces except from identity_state.namespaces;
             delete from identity_state.rows
-            where fingerprint in (select fingerprint from vanished where part < 0)
+            where fingerprint in (select fingerprint from vanished where part < 0);
         """)
         for table in ("rows", "values", *OUTPUT):
             self.connection.execute(f"delete from identity_state.{table} where part in (select part from touched)")
@@ -298,8 +308,8 @@ class IdentityState:
         return self.connection.execute(query, parameters).fetchone()
 
 
-def _hashes(kind: str) -> str:
-    return f"hash('{kind}', value)"
+def _hashes(kind: str, value: str = "value") -> str:
+    return f"hash('{kind}', {value})"
 
 
 def _made_with(settings: Settings, columns: Mapping[str, object], id_secret: bytes) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TEXT = pa.string()
+SCOPE = "\x1f"  # between a namespace and an id
 _NEVER = np.iinfo(np.int64).max
 _ASCII_SPACE = " \t\n\v\f\r\x1c\x1d\x1e\x1f"
 # x@y.z, and no empty label in what follows the @. RE2 knows fewer blanks than Python: they are spelled out.
@@ -51,7 +52,7 @@ def present(values: pa.Array) -> pa.Array:
 
 def scoped(namespaces: pa.Array, ids: pa.Array) -> pa.Array:
     """An id within its namespace; null stays null."""
-    return pc.binary_join_element_wise(namespaces, present(ids), "\x1f")
+    return pc.binary_join_element_wise(namespaces, present(ids), SCOPE)
 
 
 def by_distinct(values: pa.Array, function: Callable[[pa.Array], pa.Array]) -> pa.DictionaryArray:
