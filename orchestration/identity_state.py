@@ -61,8 +61,8 @@ _TABLES = """
     drop schema if exists identity_state cascade;
     create schema identity_state;
     create table identity_state.run (made_with varchar, next_part bigint);
-    create table identity_state.rows (fingerprint ubigint, part bigint);
-    create table identity_state.values (value_hash ubigint, part bigint);
+    create table identity_state.rows (fingerprint ubigint, part integer);
+    create table identity_state.values (value_hash ubigint, part integer);
     create table identity_state.namespaces (system varchar, entity varchar, id_namespace varchar);
 """
 _IN_OUTPUT = "schema_name = 'identity_output' and table_name = ?"
@@ -259,9 +259,10 @@ class IdentityState:
 
     def _numbers(self, part: np.ndarray) -> pa.Array:
         """Numbers that no part had before."""
+        import numpy as np
         import pyarrow as pa
 
-        return pa.array(part + self._next_part * (part >= 0))
+        return pa.array((part + self._next_part * (part >= 0)).astype(np.int32))
 
     def close(self, part_count: int) -> None:
         """From here on the state may be believed, once the transaction is committed."""
