@@ -25,6 +25,7 @@ from orchestration.matching_records import TERM_COLUMNS
 if TYPE_CHECKING:
     import duckdb
 
+_PIECE = 8_192
 _numbers = itertools.count()  # Splink wants a name of its own for every table that it is shown
 
 
@@ -58,6 +59,7 @@ def score(
         least_probability: pairs below are left out.
     """
     require_splink()
+    import pyarrow as pa
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)
@@ -76,7 +78,11 @@ def score(
         connection.execute(f"create or replace temp view no_terms_{column} as select * from {nothing}")
         known = api.register(f"no_terms_{column}", table_name=f"cxw_terms_{column}_{number}")
         linker.table_management.register_term_frequency_lookup(known, column)
-    linker.table_management.register_blocked_pairs_for_predict(api.register(pairs, table_name=f"cxw_pairs_{number}"))
+    # A day's pairs fit into one row group, which one thread would score alone: 0.8 s instead of 0.5 for 65,000.
+    rows = connection.execute(f"from {pairs}").to_arrow_table()
+    connection.register("pairs_in_pieces", pa.Table.from_batches(rows.to_batches(max_chunksize=_PIECE), rows.schema))
+    in_pieces = api.register("pairs_in_pieces", table_name=f"cxw_pairs_{number}")
+    linker.table_management.register_blocked_pairs_for_predict(in_pieces)
     # Pushed down, the threshold would have every level worked out once for every place that mentions it.
     connection.execute("set disabled_optimizers = 'filter_pushdown'")
     try:
@@ -89,6 +95,7 @@ def score(
         f" select record_l, record_r, match_weight, match_probability, {levels} from {scored.physical_name}"
     )
     scored.drop_table_from_database_and_remove_from_cache()
+    connection.unregister("pairs_in_pieces")
 
 
 def used(model: MatchModel) -> list[Comparison]:
