@@ -327,6 +327,49 @@ def test_two_rows_that_look_the_same_are_looked_at_together(build: Build, only_p
         company.rows["contacts"].append(dict(company.rows["contacts"][0]))  # no contract lets that happen
 
 
+def test_a_decision_alone_touches_both_of_its_records(
+    build: Build, only_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it comes, goes, or waits for a record: nothing else of the two has changed."""
+    build.forget()
+    company = Company().contact("C1").contact("C2", 1).contact("C3", 2)
+    company.rows["judged"] = []
+    build.register(company)
+    build.refresh()
+    monkeypatch.setattr(identity_incremental, "_refresh_all", _must_not_be_called)
+
+    def people_after(*pairs: tuple[str, str, str]) -> int:
+        names = (("crm", "contacts", "C1", *other) for other in pairs)
+        company.rows["judged"] = [
+            {**dict(zip(PAIR, name, strict=True)), "verdict": "same", "rule": "decision"} for name in names
+        ]
+        build.register(company)
+        build.refresh()
+        assert build.tables() == _tables(_resolve(company))
+        return len(build.tables()["customers"])
+
+    late = ("ecommerce", "customers", "S9")
+    assert people_after(("crm", "contacts", "C2")) == 2
+    assert people_after(("crm", "contacts", "C3")) == 2
+    assert people_after() == 3
+    assert people_after(late) == 3
+    company.shopper("S9", 5)
+    assert people_after(late) == 3, "the record that it waited for is C1's"
+    assert people_after() == 4
+    assert people_after(late) == 3, "the first of its source is found again, days after it came"
+
+
+def test_tables_of_an_older_release_make_way_for_views(build: Build) -> None:
+    build.forget()
+    company = Company().contact("C1", email="a@x.example")
+    build.register(company)
+    build.warehouse.write("identity_output", "customers", pa.table({"customer_key": ["of another release"]}))
+    for _ in range(2):
+        build.refresh()
+        assert build.tables() == _tables(company.resolve())
+        build.warehouse.execute("drop schema identity_state cascade")
+
+
 @pytest.mark.parametrize("nth", [1, 3, 5])
 def test_a_crash_leaves_tables_and_state_of_one_run(
     build: Build, only_parts: None, monkeypatch: pytest.MonkeyPatch, nth: int
