@@ -48,6 +48,7 @@ _LARGEST_FIRST = ("mentions", "contacts", "customers", "leads")
 OWN_ID = {entity: quote(name) for entity, name in ENTITIES.items()}
 FINGERPRINT = "_fingerprint"
 _ROW_GROUP = 122_880
+_MOST_PARTS = 2**30  # numbers have four bytes, and a day needs less than half of them; everything begins at 0 again
 OUTPUT = (
     "identifiers",
     "customer_identities",
@@ -88,7 +89,7 @@ class IdentityState:
         self.made_with = _made_with(settings, self.columns, id_secret)
 
     def is_usable(self) -> bool:
-        """Whether the state is there and made with the same settings, code, libraries and columns."""
+        """Whether the state is there, made with the same settings, code, libraries and columns, and has numbers left."""
         known = self.connection.execute(
             "select table_name from duckdb_tables() where schema_name = 'identity_state' and table_name = 'run'"
         ).fetchall()
@@ -303,7 +304,8 @@ class IdentityState:
         return f"select {columns}{self._hash(entity)} as {FINGERPRINT} from conformed.{INPUTS[entity]}"
 
     def _run(self) -> list[tuple[str]]:
-        return self.connection.execute("select made_with from identity_state.run").fetchall()
+        enough = f"select made_with from identity_state.run where next_part <= {_MOST_PARTS}"
+        return self.connection.execute(enough).fetchall()
 
     def _one(self, query: str, parameters: Sequence[str] = ()) -> tuple:
         return self.connection.execute(query, parameters).fetchone()

@@ -359,6 +359,19 @@ def test_a_decision_alone_touches_both_of_its_records(
     assert people_after(late) == 3, "the first of its source is found again, days after it came"
 
 
+def test_parts_are_numbered_anew_before_their_numbers_run_out(build: Build, only_parts: None) -> None:
+    build.forget()
+    company = Company().contact("C1", email="a@x.example")
+    build.register(company)
+    build.refresh()
+    build.warehouse.execute("update identity_state.run set next_part = 2::bigint ** 31 - 1")
+    company.rows["contacts"][0]["email"] = "b@x.example"
+    build.register(company)
+    build.refresh()
+    assert build.tables() == _tables(company.resolve())
+    assert max(row["part"] for row in build.warehouse.table("identity_state", "rows").to_pylist()) < 10
+
+
 def test_tables_of_an_older_release_make_way_for_views(build: Build) -> None:
     build.forget()
     company = Company().contact("C1", email="a@x.example")
