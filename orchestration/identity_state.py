@@ -89,7 +89,7 @@ class IdentityState:
         self.made_with = _made_with(settings, self.columns, id_secret)
 
     def is_usable(self) -> bool:
-        """Whether the state is there, made with the same settings, code, libraries and columns, and has numbers left."""
+        """Whether it is there, made with the same settings, code, libraries and columns, and has numbers left."""
         known = self.connection.execute(
             "select table_name from duckdb_tables() where schema_name = 'identity_state' and table_name = 'run'"
         ).fetchall()
