@@ -23,7 +23,8 @@ from orchestration import identity
 from orchestration.crash_points import CrashPoint, reach
 from orchestration.identity_customers import ENTITIES
 from orchestration.identity_evidence import link
-from orchestration.identity_state import FINGERPRINT, INPUTS, OUTPUT, IdentityState
+from orchestration.identity_inputs import FINGERPRINT, INPUTS
+from orchestration.identity_state import OUTPUT, IdentityState
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def refresh(
 def _refresh_all(
     settings: Settings, ledger: Ledger, state: IdentityState, snapshot_id: str, published: Path, judged_pairs: pa.Table
 ) -> None:
-    records, mentions, fingerprints = _inputs(state.read_all())
+    records, mentions, fingerprints = _inputs(state.inputs.read_all())
     connection = state.connection
     with _transaction(connection), _beside() as write, ThreadPoolExecutor(1) as beside:
         found = identity.find(records, mentions, settings, judged_pairs=judged_pairs, id_secret=state.id_secret)
@@ -107,11 +108,11 @@ def _refresh_touched(
     compared = state.compare()
     if not compared.is_one_to_one:
         raise _InDoubt
-    appeared = {entity: state.read(entity, "appeared") for entity in INPUTS}
+    appeared = {entity: state.inputs.read(entity, "appeared") for entity in INPUTS}
     wanted = state.touch(_values(appeared, settings), appeared)
     if wanted > _MOST_TOUCHED * compared.row_count:
         raise _InDoubt
-    rows = {entity: state.read(entity, "wanted") for entity in INPUTS}
+    rows = {entity: state.inputs.read(entity, "wanted") for entity in INPUTS}
     ids = [chunk for entity, name in ENTITIES.items() for chunk in rows[entity].column(name).chunks]
     judged = state.judged_among(ids)
     records, mentions, fingerprints = _inputs(rows)

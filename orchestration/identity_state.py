@@ -20,33 +20,22 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.identity import MENTION_COLUMNS, RECORD_COLUMNS
 from orchestration.identity_customers import ENTITIES
 from orchestration.identity_decisions import PAIR
+from orchestration.identity_inputs import FINGERPRINT, INPUTS, OWN_ID, Inputs
 from orchestration.identity_values import SCOPE
 from orchestration.settings import Settings
-from orchestration.warehouse import quote
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import pyarrow as pa
 
-INPUTS = {
-    "contacts": "int_contacts__unioned",
-    "leads": "int_leads__unioned",
-    "customers": "int_customers__unioned",
-    "mentions": "int_identity__mentions",
-}
-_LARGEST_FIRST = ("mentions", "contacts", "customers", "leads")
-OWN_ID = {entity: quote(name) for entity, name in ENTITIES.items()}
-FINGERPRINT = "_fingerprint"
 _ROW_GROUP = 122_880
 _MOST_PARTS = 2**30  # numbers have four bytes, and a day needs less than half of them; everything begins at 0 again
 OUTPUT = (
@@ -85,8 +74,8 @@ class IdentityState:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, id_secret: bytes) -> None:
         self.connection, self.id_secret = connection, id_secret
-        self.columns = {entity: self._columns(entity) for entity in INPUTS}
-        self.made_with = _made_with(settings, self.columns, id_secret)
+        self.inputs = Inputs(connection)
+        self.made_with = _made_with(settings, self.inputs.columns, id_secret)
 
     def is_usable(self) -> bool:
         """Whether it is there, made with the same settings, code, libraries and columns, and has numbers left."""
@@ -95,24 +84,9 @@ class IdentityState:
         ).fetchall()
         return bool(known) and self._run() == [(self.made_with,)]
 
-    def read_all(self) -> dict[str, pa.Table]:
-        """All rows with their fingerprints, by input. Each is read by one thread, so two are read at a time."""
-        with ThreadPoolExecutor(2) as executor:
-            asked = {
-                entity: executor.submit(lambda query: self.connection.cursor().execute(query).to_arrow_table(), query)
-                for entity, query in ((entity, self._select_read(entity)) for entity in _LARGEST_FIRST)
-            }
-        return {entity: asked[entity].result() for entity in INPUTS}
-
-    def read(self, entity: str, wanted: str) -> pa.Table:
-        """Rows of one input that temporary table `wanted` (fingerprint) names, with their fingerprints."""
-        named = f"{self._hash(entity)} in (select fingerprint from {wanted})"
-        return self.connection.execute(f"{self._select_read(entity)} where {named}").to_arrow_table()
-
     def compare(self) -> Comparison:
         """Hold the rows of now against those of the state: temporary tables `appeared` (fingerprint) and `vanished`
         (fingerprint, part). What stayed is in the state."""
-        now = " union all ".join(self._select(entity) for entity in INPUTS)
         self.connection.execute(f"""
             create or replace temp table compared as
             select
@@ -121,16 +95,15 @@ class IdentityState:
                 coalesce(list({{'fingerprint': known, 'part': part}}) filter (now is null), []) as vanished
             from (
                 select now_rows.{FINGERPRINT} as now, known.fingerprint as known, known.part
-                from ({now}) as now_rows
+                from ({self.inputs.fingerprints()}) as now_rows
                 full join identity_state.rows as known on known.fingerprint = now_rows.{FINGERPRINT}
             );
             create or replace temp table appeared as select unnest(appeared) as fingerprint from compared;
             create or replace temp table vanished as select unnest(vanished, recursive := true) from compared;
         """)
-        row_count = " + ".join(f"(select count(*) from conformed.{table})" for table in INPUTS.values())
         counts = f"""
             select
-                {row_count}, (select count(*) from identity_state.rows), now_joined, known_joined,
+                {self.inputs.row_count()}, (select count(*) from identity_state.rows), now_joined, known_joined,
                 len(appeared), len(vanished), (select count(distinct fingerprint) from appeared)
             from compared
         """
@@ -287,21 +260,6 @@ class IdentityState:
 
         batches = rows.to_batches(max_chunksize=_ROW_GROUP)
         self.connection.register("incoming", pa.Table.from_batches(batches, rows.schema))
-
-    def _columns(self, entity: str) -> tuple[tuple[str, str], ...]:
-        """Columns of an input that the rule reads, with their types, in an order of their own."""
-        described = self.connection.execute(f"describe conformed.{INPUTS[entity]}").fetchall()
-        read = MENTION_COLUMNS if entity == "mentions" else RECORD_COLUMNS
-        return tuple(sorted((row[0], row[1]) for row in described if row[0] in read))
-
-    def _hash(self, entity: str) -> str:
-        return f"hash('{entity}', {', '.join(quote(name) for name, _ in self.columns[entity])})"
-
-    def _select_read(self, entity: str) -> str:
-        return self._select(entity, ", ".join(quote(name) for name, _ in self.columns[entity]) + ", ")
-
-    def _select(self, entity: str, columns: str = "") -> str:
-        return f"select {columns}{self._hash(entity)} as {FINGERPRINT} from conformed.{INPUTS[entity]}"
 
     def _run(self) -> list[tuple[str]]:
         enough = f"select made_with from identity_state.run where next_part <= {_MOST_PARTS}"
