@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 import duckdb
 import pytest
@@ -135,20 +136,32 @@ def test_everything_dies_and_days_pass(stack: Stack, seen) -> None:
 @pytest.mark.fault("F84", done="a backfill of six tables started in the page and cancelled while its run works",
                    seen="it and its run are cancelled, no other run follows, the snapshot stays")  # fmt: skip
 def test_a_backfill_is_cancelled_in_the_page(stack: Stack) -> None:
-    stack.wait("quiet", lambda: all(run.status in ENDED for run in stack.runs()), 120)
-    before = stack.snapshot()
+    for _ in range(3):  # on a busy machine its run may be done before it is stopped: then there was nothing to cancel
+        stack.wait("quiet", lambda: all(run.status in ENDED for run in stack.runs()), 120)
+        before = stack.snapshot()
+        state, statuses = cancelled_at_once(stack)
+        if statuses != ["SUCCESS"]:
+            break
+    assert (state, statuses) == ("CANCELED", ["CANCELED"])
+    assert stack.snapshot() == before
+
+
+def cancelled_at_once(stack: Stack) -> tuple[str, list[str]]:
+    """How a backfill ended that was cancelled while its run was stopped, and how its runs did."""
+    earlier = len(of_backfills(stack))
     tables = ("orders", "order_lines", "customers", "sessions", "refunds")
     backfill = stack.backfill([*(f"ecommerce.{table}" for table in tables), "survey.responses"], FILLED)
-    stack.wait("its run", lambda: [run for run in of_backfills(stack) if run.pid], 120)
-    (worker,) = (run.pid for run in of_backfills(stack))
-    os.kill(worker, signal.SIGSTOP)  # a quick one would be done before the page has sent the cancellation
+    stack.wait("its run", lambda: [run for run in of_backfills(stack)[earlier:] if run.pid], 120)
+    (run,) = of_backfills(stack)[earlier:]
+    with suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGSTOP)  # a quick one would be done before the page has sent the cancellation
     stack.cancel(backfill)
-    stack.wait("its cancelling", lambda: of_backfills(stack)[0].status != "STARTED", 60)
-    os.kill(worker, signal.SIGCONT)
-    stack.wait("the end of it", lambda: stack.backfill_state(backfill) in ("CANCELED", "FAILED"), 120)
-    assert stack.backfill_state(backfill) == "CANCELED"
-    assert [run.status for run in of_backfills(stack)] == ["CANCELED"]
-    assert stack.snapshot() == before
+    stack.wait("its cancelling", lambda: of_backfills(stack)[earlier].status != "STARTED", 60)
+    with suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGCONT)
+    ends = ("CANCELED", "FAILED", "COMPLETED_SUCCESS")
+    stack.wait("the end of it", lambda: stack.backfill_state(backfill) in ends, 120)
+    return stack.backfill_state(backfill), [run.status for run in of_backfills(stack)[earlier:]]
 
 
 @pytest.mark.fault("F16", "F84", done="the cancelled days again, the code server killed (SIGKILL) as it begins",
