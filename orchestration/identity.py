@@ -30,7 +30,7 @@ _EVIDENCE_COLUMNS = (
     *("country_code", "email", "phone", "first_name", "loyalty_id"),
     *("merged_into_contact_id", "contact_id", "converted_contact_id"),
 )
-# What is told of a record once its evidence is links. The rest of the values makes room: 0.2 GiB of a million records.
+# What is told of a record once its evidence is links; the rest of the values makes room.
 _TOLD_COLUMNS = (
     *("source_system", "source_table", "source_id", "id_kind", "id_namespace"),
     *("seen_at", "version_at", "first_name", "is_linking"),

@@ -91,7 +91,7 @@ def _refresh_all(
         write(_replace_retired, connection, retired)
         write(_show, state, "customer_links", links.result(), parts, anew=True)
         write(state.close, parts.count)
-        del found, traced, customers, served  # a tenth of the memory, while the largest table is written
+        del found, traced, customers, served  # a peak of 2.7 GiB instead of 2.9 for a million records
 
 
 def _refresh_touched(
